@@ -33,9 +33,10 @@ pub struct Globals {
     /// The database file that `serve` keeps templates, sessions and executions in; created if absent
     #[arg(long, global = true, value_name = "FILE", default_value = "vm-system.db")]
     pub db: PathBuf,
-    /// Directory for compiled images and their key: a cache, safe to delete while nothing runs
-    #[arg(long, global = true, value_name = "DIR", default_value = ".vm-system")]
-    pub data_dir: PathBuf,
+    /// Directory for compiled images and their key: a cache, safe to delete while nothing runs.
+    /// `serve` keeps it in `.vm-system`; `run`, `repl` and `image` share the user's cache directory
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
     /// The server that client commands talk to
     #[arg(long, global = true, value_name = "URL", default_value = "http://127.0.0.1:3210")]
     pub server_url: String,
@@ -46,6 +47,13 @@ pub struct Globals {
     /// Shape of the log lines
     #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
+}
+
+impl Globals {
+    /// `--data-dir`, or where `serve` keeps it: beside the database, so that a server's directory is complete.
+    pub fn server_data_dir(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(|| PathBuf::from(".vm-system"))
+    }
 }
 
 /// Shape of the log lines.
