@@ -1,0 +1,14 @@
+#!/bin/sh
+# What `make check` and the tests need beyond Rust, fetched once into target/ through the registries' own clients.
+set -eu
+cd "$(dirname "$0")/.."
+
+command -v cargo-deny >/dev/null || cargo install --locked --debug --root target/tools cargo-deny@0.20.2
+
+# lodash stands for "a library from npm" in the tests; nothing of it is committed.
+if [ ! -s target/npm/package/lodash.js ]; then
+  command -v npm >/dev/null || { apt-get -qq update && apt-get -qq install -y --no-install-recommends npm; }
+  mkdir -p target/npm
+  npm pack --silent --pack-destination target/npm lodash@4.17.21 >/dev/null
+  tar -xzf target/npm/lodash-4.17.21.tgz -C target/npm
+fi
