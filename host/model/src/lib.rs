@@ -2,11 +2,24 @@
 #![forbid(unsafe_code)]
 
 mod code;
+mod execution;
+mod ids;
+mod library_name;
 mod limits;
 mod module_name;
+mod session;
+mod template;
+mod timestamp;
 mod value;
+mod words;
 
 pub use code::ErrorCode;
+pub use execution::{Event, EventKind, Execution, ExecutionKind, ExecutionStatus, Payload};
+pub use ids::{ExecutionId, IdError, SessionId, TemplateId, TenantId};
+pub use library_name::{LibraryName, LibraryNameError};
 pub use limits::{Limits, LimitsError};
 pub use module_name::{ModuleName, ModuleNameError};
+pub use session::{Session, SessionStatus};
+pub use template::{ENGINE_GOJA, ENGINE_QUICKJS, Resolver, Runtime, Settings, Template, engine_is_supported};
+pub use timestamp::{Timestamp, TimestampError};
 pub use value::{ConsoleLevel, Exception, JsType, Value};
