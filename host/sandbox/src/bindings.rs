@@ -1,0 +1,187 @@
+//! The guest's exports as Rust types. Written out by hand: five types do not need a generator.
+use wasmtime::component::{
+    Component, ComponentExportIndex, ComponentType, Instance, InstancePre, Lift, Lower, TypedFunc,
+};
+use wasmtime::{Store, format_err};
+
+use crate::host::Host;
+
+const INTERFACE: &str = "vm:session/guest@0.1.0";
+
+#[derive(ComponentType, Lift, Clone, Copy, Debug, PartialEq, Eq)]
+#[component(enum)]
+#[repr(u8)]
+#[expect(dead_code, reason = "made by lifting what the guest answers")]
+pub(crate) enum JsType {
+    #[component(name = "undefined")]
+    Undefined,
+    #[component(name = "null")]
+    Null,
+    #[component(name = "boolean")]
+    Boolean,
+    #[component(name = "number")]
+    Number,
+    #[component(name = "bigint")]
+    Bigint,
+    #[component(name = "string")]
+    String,
+    #[component(name = "symbol")]
+    Symbol,
+    #[component(name = "object")]
+    Object,
+    #[component(name = "array")]
+    Array,
+    #[component(name = "function")]
+    Function,
+}
+
+#[derive(ComponentType, Lift, Clone, Debug)]
+#[component(record)]
+pub(crate) struct Value {
+    #[component(name = "type")]
+    pub(crate) ty: JsType,
+    pub(crate) preview: String,
+    pub(crate) json: Option<String>,
+}
+
+#[derive(ComponentType, Lift, Clone, Copy, Debug, PartialEq, Eq)]
+#[component(enum)]
+#[repr(u8)]
+#[expect(dead_code, reason = "made by lifting what the guest answers")]
+pub(crate) enum Cause {
+    #[component(name = "thrown")]
+    Thrown,
+    #[component(name = "interrupted")]
+    Interrupted,
+    #[component(name = "out-of-memory")]
+    OutOfMemory,
+    #[component(name = "stack-overflow")]
+    StackOverflow,
+}
+
+#[derive(ComponentType, Lift, Clone, Debug)]
+#[component(record)]
+pub(crate) struct Exception {
+    pub(crate) cause: Cause,
+    pub(crate) class: String,
+    pub(crate) message: String,
+    pub(crate) stack: String,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+}
+
+#[derive(ComponentType, Lift, Clone, Debug)]
+#[component(variant)]
+#[expect(dead_code, reason = "made by lifting what the guest answers")]
+pub(crate) enum Outcome {
+    #[component(name = "value")]
+    Value(Value),
+    #[component(name = "exception")]
+    Exception(Exception),
+    #[component(name = "pending")]
+    Pending,
+    #[component(name = "too-large")]
+    TooLarge(u64),
+}
+
+#[derive(ComponentType, Lower, Clone, Copy, Debug, PartialEq, Eq)]
+#[component(enum)]
+#[repr(u8)]
+pub(crate) enum Mode {
+    #[component(name = "script")]
+    Script,
+    #[component(name = "repl")]
+    Repl,
+    #[component(name = "module")]
+    Module,
+}
+
+/// Where the exports lie in a component: looked up once an image.
+#[derive(Clone)]
+pub(crate) struct Exports {
+    start: ComponentExportIndex,
+    eval: ComponentExportIndex,
+    seal: ComponentExportIndex,
+    memory_used: ComponentExportIndex,
+    builtins: ComponentExportIndex,
+}
+
+impl Exports {
+    pub(crate) fn of(component: &Component) -> wasmtime::Result<Self> {
+        let missing = |what: &str| format_err!("the guest does not export {what}");
+        let (_, interface) = component.get_export(None, INTERFACE).ok_or_else(|| missing(INTERFACE))?;
+        let find = |name: &str| component.get_export_index(Some(&interface), name).ok_or_else(|| missing(name));
+        Ok(Exports {
+            start: find("start")?,
+            eval: find("eval")?,
+            seal: find("seal")?,
+            memory_used: find("memory-used")?,
+            builtins: find("builtins")?,
+        })
+    }
+}
+
+/// One instance with the two functions that every session calls.
+pub(crate) struct Guest {
+    instance: Instance,
+    start: TypedFunc<(u64, u64, u32), ()>,
+    eval: TypedFunc<(String, String, Mode, u32), (Outcome,)>,
+}
+
+impl Guest {
+    pub(crate) fn instantiate(
+        store: &mut Store<Host>,
+        component: &InstancePre<Host>,
+        exports: &Exports,
+    ) -> wasmtime::Result<Self> {
+        let instance = component.instantiate(&mut *store)?;
+        Self::of(store, instance, exports)
+    }
+
+    pub(crate) fn of(store: &mut Store<Host>, instance: Instance, exports: &Exports) -> wasmtime::Result<Self> {
+        let start = instance.get_typed_func(&mut *store, exports.start)?;
+        let eval = instance.get_typed_func(&mut *store, exports.eval)?;
+        Ok(Guest { instance, start, eval })
+    }
+
+    pub(crate) fn instance(&self) -> Instance {
+        self.instance
+    }
+
+    /// Reseeds and sets the limits (bytes).
+    pub(crate) fn start(
+        &self,
+        store: &mut Store<Host>,
+        seed: u64,
+        memory_max: u64,
+        stack_max: u32,
+    ) -> wasmtime::Result<()> {
+        self.start.call(store, (seed, memory_max, stack_max))
+    }
+
+    pub(crate) fn eval(
+        &self,
+        store: &mut Store<Host>,
+        source: &str,
+        name: &str,
+        mode: Mode,
+        value_max: u32,
+    ) -> wasmtime::Result<Outcome> {
+        Ok(self.eval.call(store, (source.to_owned(), name.to_owned(), mode, value_max))?.0)
+    }
+
+    pub(crate) fn seal(&self, store: &mut Store<Host>, exports: &Exports) -> wasmtime::Result<u64> {
+        let seal = self.instance.get_typed_func::<(), (u64,)>(&mut *store, exports.seal)?;
+        Ok(seal.call(store, ())?.0)
+    }
+
+    pub(crate) fn memory_used(&self, store: &mut Store<Host>, exports: &Exports) -> wasmtime::Result<u64> {
+        let used = self.instance.get_typed_func::<(), (u64,)>(&mut *store, exports.memory_used)?;
+        Ok(used.call(store, ())?.0)
+    }
+
+    pub(crate) fn builtins(&self, store: &mut Store<Host>, exports: &Exports) -> wasmtime::Result<Vec<String>> {
+        let names = self.instance.get_typed_func::<(), (Vec<String>,)>(&mut *store, exports.builtins)?;
+        Ok(names.call(store, ())?.0)
+    }
+}

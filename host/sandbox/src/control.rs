@@ -1,0 +1,88 @@
+//! `vm:session/control`: the only interface that every guest has.
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use model::ConsoleLevel;
+use rand::Rng;
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, WasmList, WasmStr};
+
+use crate::host::Host;
+use crate::limits::{Verdict, host_text_bytes};
+
+pub(crate) const INTERFACE: &str = "vm:session/control@0.1.0";
+
+/// The clock's step: coarse, so that a script can't time the machine's caches.
+const CLOCK_STEP_NS: u64 = 1_000_000;
+/// Panic text of the guest that is worth a line in the log.
+const STDERR_BYTES_MAX: usize = 4_096;
+
+/// Ends a run that did not stop when it was asked to.
+#[derive(Debug, thiserror::Error)]
+#[error("the script did not stop within its grace")]
+pub(crate) struct HardStop;
+
+pub(crate) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
+    let mut control = linker.instance(INTERFACE)?;
+    control.func_wrap("poll", |mut store: StoreContextMut<'_, Host>, (): ()| match store.data_mut().meter.poll() {
+        Verdict::Go => Ok((false,)),
+        Verdict::Stop => Ok((true,)),
+        Verdict::Trap => Err(HardStop.into()),
+    })?;
+    control.func_wrap("clock", |_: StoreContextMut<'_, Host>, (): ()| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        Ok((now - now % CLOCK_STEP_NS,))
+    })?;
+    control.func_wrap("random", |_: StoreContextMut<'_, Host>, (): ()| Ok((rand::rng().random::<u64>(),)))?;
+    control.func_wrap("log", |mut store: StoreContextMut<'_, Host>, (level, text): (u8, WasmList<u8>)| {
+        let level = match level {
+            0 => ConsoleLevel::Log,
+            1 => ConsoleLevel::Info,
+            2 => ConsoleLevel::Warn,
+            3 => ConsoleLevel::Error,
+            4 => ConsoleLevel::Debug,
+            _ => {
+                let bytes = text.as_le_slice(&store);
+                let bytes = &bytes[..bytes.len().min(STDERR_BYTES_MAX)];
+                tracing::error!(text = %String::from_utf8_lossy(bytes), "the guest wrote to its stderr");
+                return Ok((false,));
+            }
+        };
+        // Bounded before it is copied: what the meter refuses is never allocated on the host.
+        if text.len() > store.data().meter.output_left() {
+            let len = text.len();
+            return Ok((!store.data_mut().meter.event(len),));
+        }
+        let bytes = text.as_le_slice(&store).to_vec();
+        Ok((!store.data_mut().log(level, &bytes),))
+    })?;
+    control.func_wrap("load-module", |mut store: StoreContextMut<'_, Host>, (name,): (WasmStr,)| {
+        let name = name.to_str(&store)?.into_owned();
+        Ok((load_module(store.data_mut(), &name),))
+    })?;
+    Ok(())
+}
+
+/// The source of an ES module: a listed native module, or a file beneath the session's root.
+fn load_module(host: &mut Host, name: &str) -> Result<String, String> {
+    host.meter.host_calls += 1;
+    let native = name.strip_prefix("node:").unwrap_or(name);
+    if let Some(names) = host.exports.get(native) {
+        let mut source = format!("const module = require({native:?});\nexport default module;\n");
+        for name in names {
+            source.push_str(&format!("export const {name} = module.{name};\n"));
+        }
+        return Ok(source);
+    }
+    let shown: String = name.chars().take(200).collect();
+    let known = host.exports.keys().cloned().collect::<Vec<_>>().join(", ");
+    let listed = if known.is_empty() { "no modules".to_owned() } else { known };
+    let Some(root) = &host.root else {
+        return Err(format!("Invalid module \"{shown}\": this template lists {listed}, and the session has no root"));
+    };
+    let max = host_text_bytes(host.meter.limits().mem_mb);
+    match root.read(name, max) {
+        Ok(bytes) => String::from_utf8(bytes).map_err(|_| format!("Module \"{shown}\" is not UTF-8")),
+        Err(error) => Err(format!("Invalid module \"{shown}\": this template lists {listed}, and as a file: {error}")),
+    }
+}

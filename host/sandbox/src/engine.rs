@@ -1,0 +1,233 @@
+//! The engine of a process: compiler, pool of slots, guest threads, images.
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use wasmtime::{Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+
+use crate::Registry;
+use crate::error::Error;
+use crate::image::{Builder, Image, Recipe};
+use crate::limits::wasm_memory_bytes;
+use crate::threads::{Threads, WASM_STACK_BYTES};
+
+/// Images that stay in memory although no session uses them.
+const IMAGES_KEPT: usize = 32;
+/// With [`Config::epochs`]: how often running code looks up.
+const EPOCH_TICK: Duration = Duration::from_millis(10);
+/// A slot's memory stays resident up to this many bytes when it is reused: cheaper than giving the pages back.
+const KEEP_RESIDENT_BYTES: usize = 1 << 20;
+
+/// How an operator sets up the engine.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where compiled images, caches and their key lie. Created if it is missing.
+    pub data_dir: PathBuf,
+    /// Sandboxes that can be live at once: slots of the pool.
+    pub sessions_max: u32,
+    /// Largest `mem_mb` of any session, MiB. Sizes the slots (address space, not memory).
+    pub mem_mb_max: u32,
+    /// Threads that guests run on.
+    pub threads: usize,
+    /// Interrupts by epoch instead of relying on the loop countdown alone: 25-40% slower code, and a second, independent
+    /// way to stop it.
+    pub epochs: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Config {
+            data_dir: PathBuf::new(),
+            sessions_max: 1_000,
+            mem_mb_max: 256,
+            threads: (4 * cores).max(8),
+            epochs: false,
+        }
+    }
+}
+
+/// A handle to the engine; cloning is cheap. The last one to go stops the threads.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    builder: Builder,
+    registry: Registry,
+    images: Images,
+    threads: Threads,
+    slots: Arc<Slots>,
+    _epochs: Option<EpochThread>,
+}
+
+impl Engine {
+    /// Starts the engine. The first start on a data directory builds the image without modules, which takes seconds;
+    /// later ones read it, which takes milliseconds.
+    pub fn new(config: Config) -> Result<Engine, Error> {
+        let slots = Arc::new(Slots { live: AtomicU32::new(0), max: config.sessions_max });
+        let builder = Builder::new(&config.data_dir, slots.clone(), |pool| configure(&config, pool))?;
+        let images = Images::default();
+        let epochs = config.epochs.then(|| EpochThread::start(builder.runtime().clone())).transpose()?;
+        let bare = images.get(&builder.hash(&[], &[]), |hash| builder.image(hash, &[], &[]))?;
+        let registry = crate::image::registry(&bare);
+        let threads = Threads::start(config.threads)?;
+        Ok(Engine(Arc::new(Inner { builder, registry, images, threads, slots, _epochs: epochs })))
+    }
+
+    /// Which modules exist.
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// The image of a recipe. Blocks: for milliseconds when it is cached, else for as long as it takes to build it.
+    /// Concurrent calls for one recipe build it once.
+    pub fn image(&self, recipe: &Recipe) -> Result<Arc<Image>, Error> {
+        let mut modules = Vec::new();
+        for name in &recipe.modules {
+            modules.push(self.0.registry.look_up(name.as_str())?);
+        }
+        modules.sort_by_key(|module| module.name);
+        modules.dedup_by_key(|module| module.name);
+        let builder = &self.0.builder;
+        let hash = builder.hash(&modules, &recipe.libraries);
+        self.0.images.get(&hash, |hash| builder.image(hash, &modules, &recipe.libraries))
+    }
+
+    /// Runs `job` on one of the guest threads, the only ones with stacks for it.
+    pub fn spawn(&self, job: impl FnOnce() + Send + 'static) {
+        self.0.threads.spawn(Box::new(job));
+    }
+
+    /// Sandboxes that are live now.
+    pub fn live(&self) -> u32 {
+        self.0.slots.live.load(Ordering::Relaxed)
+    }
+}
+
+fn configure(config: &Config, pool: bool) -> wasmtime::Result<wasmtime::Config> {
+    let mut wasm = wasmtime::Config::new();
+    wasm.max_wasm_stack(WASM_STACK_BYTES).cranelift_opt_level(OptLevel::Speed).epoch_interruption(config.epochs);
+    if pool {
+        let slots = config.sessions_max.max(1);
+        let mut pooling = PoolingAllocationConfig::default();
+        // A session is one component of some twelve core instances (guest, bindings, state access, shims), one memory
+        // and up to three tables.
+        pooling
+            .total_component_instances(slots)
+            .total_core_instances(slots.saturating_mul(12))
+            .total_memories(slots)
+            .total_tables(slots.saturating_mul(3))
+            .table_elements(4_000)
+            .max_memory_size(wasm_memory_bytes(config.mem_mb_max))
+            .max_unused_warm_slots(slots.min(100))
+            .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+            .table_keep_resident(16 << 10)
+            .pagemap_scan(Enabled::Auto);
+        wasm.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling));
+    }
+    Ok(wasm)
+}
+
+/// Counts live sandboxes against the pool.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    live: AtomicU32,
+    max: u32,
+}
+
+/// A taken slot; dropping it gives it back.
+#[derive(Debug)]
+pub(crate) struct Slot(Arc<Slots>);
+
+impl Slots {
+    pub(crate) fn take(self: &Arc<Self>) -> Result<Slot, Error> {
+        let taken =
+            self.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |live| (live < self.max).then_some(live + 1));
+        match taken {
+            Ok(_) => Ok(Slot(self.clone())),
+            Err(_) => Err(Error::SessionLimit { max: self.max }),
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.live.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// One build of an image, which all who ask for it meanwhile wait for.
+type Build = Arc<OnceLock<Result<Arc<Image>, Error>>>;
+
+/// Images by hash. Sessions keep theirs alive; beyond that the last few stay.
+#[derive(Default)]
+struct Images {
+    state: Mutex<ImagesState>,
+}
+
+#[derive(Default)]
+struct ImagesState {
+    building: HashMap<String, Build>,
+    known: HashMap<String, Weak<Image>>,
+    kept: std::collections::VecDeque<Arc<Image>>,
+}
+
+impl Images {
+    fn get(&self, hash: &str, build: impl FnOnce(&str) -> Result<Image, Error>) -> Result<Arc<Image>, Error> {
+        let slot = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(image) = state.known.get(hash).and_then(Weak::upgrade) {
+                return Ok(image);
+            }
+            state.building.entry(hash.to_owned()).or_default().clone()
+        };
+        let built = slot.get_or_init(|| build(hash).map(Arc::new)).clone();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever comes first clears the place; a failed build is tried again by whoever asks next.
+        if state.building.get(hash).is_some_and(|current| Arc::ptr_eq(current, &slot)) {
+            state.building.remove(hash);
+            if let Ok(image) = &built {
+                state.known.retain(|_, image| image.strong_count() > 0);
+                state.known.insert(hash.to_owned(), Arc::downgrade(image));
+                state.kept.push_back(image.clone());
+                if state.kept.len() > IMAGES_KEPT {
+                    state.kept.pop_front();
+                }
+            }
+        }
+        built
+    }
+}
+
+/// Moves the epoch on; dropping it stops the thread.
+struct EpochThread {
+    done: Arc<AtomicBool>,
+    handle: Option<JoinHandle<()>>,
+}
+
+impl EpochThread {
+    fn start(engine: wasmtime::Engine) -> std::io::Result<Self> {
+        let done = Arc::new(AtomicBool::new(false));
+        let stop = done.clone();
+        let handle = std::thread::Builder::new().name("epochs".to_owned()).spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                std::thread::park_timeout(EPOCH_TICK);
+                engine.increment_epoch();
+            }
+        })?;
+        Ok(EpochThread { done, handle: Some(handle) })
+    }
+}
+
+impl Drop for EpochThread {
+    fn drop(&mut self) {
+        self.done.store(true, Ordering::Relaxed);
+        if let Some(handle) = self.handle.take() {
+            handle.thread().unpark();
+            let _ = handle.join();
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What a store holds for the host functions: the state of one sandbox, borrowed by modules, no globals.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::{ConsoleLevel, Limits};
+
+use crate::limits::{MemoryLimiter, Meter, Stop};
+use crate::root::Root;
+use crate::sandbox::Console;
+
+/// Store data of one sandbox.
+pub(crate) struct Host {
+    pub(crate) meter: Meter,
+    pub(crate) memory: MemoryLimiter,
+    pub(crate) root: Option<Root>,
+    console: Option<Console>,
+    /// What each listed module exports to JavaScript, to answer `import` of it.
+    pub(crate) exports: Arc<BTreeMap<String, Vec<String>>>,
+}
+
+impl Host {
+    pub(crate) fn new(limits: Limits, root: Option<Root>, exports: Arc<BTreeMap<String, Vec<String>>>) -> Self {
+        let bytes_max = crate::limits::wasm_memory_bytes(limits.mem_mb);
+        Host {
+            meter: Meter::start(limits, Stop::default()),
+            memory: MemoryLimiter { bytes_max, bytes: 0 },
+            root,
+            console: None,
+            exports,
+        }
+    }
+
+    /// Begins a run on this thread.
+    pub(crate) fn begin(&mut self, stop: &Stop, console: Option<Console>) {
+        self.meter = Meter::start(*self.meter.limits(), stop.clone());
+        self.console = console;
+    }
+
+    /// Ends a run: whoever listened to the console hears no more.
+    pub(crate) fn end(&mut self) {
+        self.console = None;
+    }
+
+    /// Hands one console event on. False when the script has to stop.
+    pub(crate) fn log(&mut self, level: ConsoleLevel, text: &[u8]) -> bool {
+        if !self.meter.event(text.len()) {
+            return false;
+        }
+        if let Some(console) = &mut self.console {
+            console(level, String::from_utf8_lossy(text).into_owned());
+        }
+        true
+    }
+}

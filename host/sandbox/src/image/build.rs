@@ -1,0 +1,326 @@
+//! The pipeline: link, run the facades and libraries once, snapshot, compile, keep.
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use model::Limits;
+use wasmtime::component::{Component, Instance, Lift, Linker, WasmList};
+use wasmtime::error::Context as _;
+use wasmtime::{Engine, Store};
+use wasmtime_wizer::{ComponentInstanceState, Wizer};
+
+use super::disk::Disk;
+use super::functions::Functions;
+use super::{Header, Image, ImageFacts, Library, Origin, interfaces, link};
+use crate::bindings::{Exports, Guest, Mode, Outcome};
+use crate::engine::Slots;
+use crate::error::Error;
+use crate::host::Host;
+use crate::limits::{Stop, js_heap_bytes};
+use crate::modules::Module;
+use crate::sandbox::{exception, stop_exception};
+use crate::threads::{JS_STACK_BYTES, guest_thread};
+use crate::{Registry, control};
+
+const PURPOSE: &str = "image";
+/// Bumped when the layout of an image file changes.
+const FORMAT: u32 = 1;
+const PRELUDE: &str = include_str!("prelude.js");
+/// What all libraries of a template together may use while they are evaluated.
+const BUILD_LIMITS: Limits =
+    Limits { cpu_ms: 10_000, wall_ms: 30_000, mem_mb: 256, max_events: 10_000, max_output_kb: 1_024 };
+
+/// Builds images and finds built ones.
+pub(crate) struct Builder {
+    disk: Disk,
+    functions: Arc<Functions>,
+    /// Runs the code that is snapshotted. Not the pool: a build takes no session's slot.
+    scratch: Engine,
+    runtime: Engine,
+    guest: Vec<u8>,
+    slots: Arc<Slots>,
+}
+
+/// Milliseconds of each stage, in order.
+#[derive(Default)]
+struct Stages(Vec<(String, Duration)>);
+
+impl Stages {
+    fn time<T>(&mut self, name: &str, work: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let result = work();
+        self.0.push((name.to_owned(), started.elapsed()));
+        result
+    }
+}
+
+impl Builder {
+    /// `configure` makes the configuration of an engine; true asks for the pool.
+    pub(crate) fn new(
+        dir: &std::path::Path,
+        slots: Arc<Slots>,
+        configure: impl Fn(bool) -> wasmtime::Result<wasmtime::Config>,
+    ) -> Result<Self, Error> {
+        let open = || Disk::open(dir);
+        let disk = open().map_err(|e| Error::internal(&format!("opening the data directory {}", dir.display()), e))?;
+        let functions = Arc::new(Functions::new(Arc::new(open()?)));
+        let engine = |pool| -> wasmtime::Result<Engine> {
+            let mut config = configure(pool)?;
+            config.enable_incremental_compilation(functions.clone())?;
+            Engine::new(&config)
+        };
+        let guest = link::guest()?.into_owned();
+        Ok(Builder { scratch: engine(false)?, runtime: engine(true)?, disk, functions, guest, slots })
+    }
+
+    pub(crate) fn runtime(&self) -> &Engine {
+        &self.runtime
+    }
+
+    /// Covers everything that the compiled bytes depend on.
+    pub(crate) fn hash(&self, modules: &[&'static Module], libraries: &[Library]) -> String {
+        let mut hash = Content(blake3::Hasher::new());
+        FORMAT.hash(&mut hash);
+        self.runtime.precompile_compatibility_hash().hash(&mut hash);
+        self.guest.hash(&mut hash);
+        (link::sources(), PRELUDE).hash(&mut hash);
+        (JS_STACK_BYTES, crate::threads::SHADOW_STACK_BYTES).hash(&mut hash);
+        modules.len().hash(&mut hash);
+        for module in modules {
+            (module.name, module.version, module.interface, module.wit, module.facade).hash(&mut hash);
+        }
+        for library in libraries {
+            (&library.name, &*library.source).hash(&mut hash);
+        }
+        hash.0.finalize().to_hex().to_string()
+    }
+
+    /// The image of that content, from the data directory or new.
+    pub(crate) fn image(&self, hash: &str, modules: &[&'static Module], libraries: &[Library]) -> Result<Image, Error> {
+        let linker = linker(&self.runtime, modules)?;
+        let slots = self.slots.clone();
+        if let Some((header, component)) = self.load(hash) {
+            return Ok(Image::new(hash.to_owned(), Origin::Disk, header, &component, &linker, slots)?);
+        }
+        // The guest runs here: on a thread with a stack that is made for it.
+        let (header, component) = std::thread::scope(|scope| {
+            let thread = guest_thread("image".to_owned()).spawn_scoped(scope, || self.build(modules, libraries));
+            let built = thread.map_err(Error::from)?.join();
+            built.unwrap_or_else(|_| Err(Error::internal("building an image", "it panicked")))
+        })?;
+        self.save(hash, &header, &component);
+        self.functions.save();
+        Ok(Image::new(hash.to_owned(), Origin::Built, header, &component, &linker, slots)?)
+    }
+
+    fn load(&self, hash: &str) -> Option<(Header, Component)> {
+        let payload = self.disk.load(&file_name(hash), PURPOSE)?;
+        let (len, rest) = payload.split_first_chunk::<8>()?;
+        let (header, code) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*len)).ok()?)?;
+        let header = serde_json::from_slice(header).ok()?;
+        // SAFETY: the bytes are what `Component::serialize` gave this installation: `Disk::load` checked their MAC
+        // under its own key. Wasmtime checks by itself that they fit this build and these settings.
+        let component = unsafe { Component::deserialize(&self.runtime, code) };
+        match component {
+            Ok(component) => Some((header, component)),
+            Err(error) => {
+                tracing::warn!(%error, hash, "a cached image does not fit this build; it will be rebuilt");
+                None
+            }
+        }
+    }
+
+    /// Not being able to keep an image is no reason not to use it.
+    fn save(&self, hash: &str, header: &Header, component: &Component) {
+        let write = || -> wasmtime::Result<()> {
+            let header = serde_json::to_vec(header)?;
+            let mut payload = (header.len() as u64).to_le_bytes().to_vec();
+            payload.extend(header);
+            payload.extend(component.serialize()?);
+            self.disk.store(&file_name(hash), PURPOSE, &payload)?;
+            Ok(())
+        };
+        if let Err(error) = write() {
+            tracing::warn!(%error, "an image was not kept on disk; the next start builds it again");
+        }
+    }
+
+    fn build(&self, modules: &[&'static Module], libraries: &[Library]) -> Result<(Header, Component), Error> {
+        let mut stages = Stages::default();
+        let linked = stages.time("link", || link::link(&self.guest, modules))?;
+        let wizer = Wizer::new();
+        let (context, instrumented) = stages.time("instrument", || wizer.instrument_component(&linked))?;
+        let scratch = stages.time("compile for the snapshot", || Component::new(&self.scratch, &instrumented))?;
+
+        let mut warm = stages.time("evaluate", || Warm::start(&self.scratch, &scratch, modules, libraries))?;
+        let snapshot = stages.time("snapshot", || {
+            pollster::block_on(
+                wizer.snapshot_component(&context, &mut State { store: &mut warm.store, instance: warm.instance }),
+            )
+        })?;
+        let component = stages.time("compile", || Component::new(&self.runtime, &snapshot))?;
+
+        let (imports, exports) = interfaces(&component);
+        let code = component.image_range();
+        let facts = ImageFacts {
+            imports,
+            exports,
+            component_bytes: snapshot.len() as u64,
+            compiled_bytes: (code.end as usize - code.start as usize) as u64,
+            heap_bytes: warm.heap_bytes,
+            sealed_bytes: warm.sealed_bytes,
+            timings: stages.0,
+        };
+        Ok((Header { facts, module_exports: warm.module_exports, builtins: warm.builtins }, component))
+    }
+}
+
+fn file_name(hash: &str) -> String {
+    format!("{hash}.image")
+}
+
+/// Host functions of `control` and of the listed modules; nothing else is defined, so nothing else can be imported.
+fn linker(engine: &Engine, modules: &[&'static Module]) -> wasmtime::Result<Linker<Host>> {
+    let mut linker = Linker::new(engine);
+    control::link(&mut linker)?;
+    for module in modules {
+        (module.link)(&mut linker).with_context(|| format!("linking module {}", module.name))?;
+    }
+    Ok(linker)
+}
+
+/// A heap with facades and libraries evaluated, ready to be snapshotted.
+struct Warm {
+    store: Store<Host>,
+    instance: Instance,
+    module_exports: BTreeMap<String, Vec<String>>,
+    builtins: Vec<String>,
+    heap_bytes: u64,
+    sealed_bytes: u64,
+}
+
+impl Warm {
+    fn start(
+        engine: &Engine,
+        component: &Component,
+        modules: &[&'static Module],
+        libraries: &[Library],
+    ) -> Result<Self, Error> {
+        let mut store = Store::new(engine, Host::new(BUILD_LIMITS, None, Arc::default()));
+        store.limiter(|host| &mut host.memory);
+        // Under epochs a build is bounded by the loop countdown alone, like every session without them.
+        store.set_epoch_deadline(u64::MAX / 2);
+        let exports = Exports::of(component)?;
+        let instance = linker(engine, modules)?.instantiate(&mut store, component)?;
+        let guest = Guest::of(&mut store, instance, &exports)?;
+        store.data_mut().begin(&Stop::default(), None);
+        guest.start(&mut store, 0, js_heap_bytes(BUILD_LIMITS.mem_mb) as u64, JS_STACK_BYTES)?;
+
+        let builtins = guest.builtins(&mut store, &exports)?;
+        eval(&guest, &mut store, "prelude.js", &prelude(modules))?;
+        let mut module_exports = BTreeMap::new();
+        for module in modules {
+            let names = format!("Object.keys(require({:?})).join()", module.name);
+            let names = eval(&guest, &mut store, "prelude.js", &names)?;
+            let names = names.split(',').filter(|name| is_identifier(name)).map(str::to_owned).collect();
+            module_exports.insert(module.name.to_owned(), names);
+        }
+        for library in libraries {
+            tracing::debug!(library = library.name, "evaluating");
+            eval(&guest, &mut store, &library.name, &library.source)?;
+        }
+        let heap_bytes = guest.memory_used(&mut store, &exports)?;
+        let sealed_bytes = guest.seal(&mut store, &exports)?;
+        Ok(Warm { store, instance: guest.instance(), module_exports, builtins, heap_bytes, sealed_bytes })
+    }
+}
+
+/// Runs one source of the image and answers its completion value's preview.
+fn eval(guest: &Guest, store: &mut Store<Host>, name: &str, source: &str) -> Result<String, Error> {
+    let failed = |exception| Error::Library { name: name.to_owned(), exception };
+    match guest.eval(store, source, name, Mode::Script, u32::MAX) {
+        Ok(Outcome::Value(value)) => Ok(value.preview),
+        Ok(Outcome::Exception(thrown)) => Err(failed(exception(thrown, &store.data().meter))),
+        Ok(Outcome::Pending) => Err(failed(stop_exception(model::ErrorCode::PromiseNeverSettles, &BUILD_LIMITS))),
+        Ok(Outcome::TooLarge(_)) => Ok(String::new()),
+        Err(error) => match store.data().meter.exceeded() {
+            Some(code) => Err(failed(stop_exception(code, &BUILD_LIMITS))),
+            None => Err(Error::internal(&format!("evaluating {name}"), error)),
+        },
+    }
+}
+
+fn prelude(modules: &[&'static Module]) -> String {
+    let facade = |module: &&Module| {
+        format!("{:?}: [{:?}, {}]", module.name, module.interface, module.facade.unwrap_or("undefined"))
+    };
+    let facades = modules.iter().map(facade).collect::<Vec<_>>().join(", ");
+    PRELUDE.replace("FACADES", &format!("{{ {facades} }}"))
+}
+
+fn is_identifier(name: &str) -> bool {
+    let mut chars = name.chars();
+    let starts = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_' || c == '$');
+    starts && name != "default" && chars.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$')
+}
+
+/// Lets wizer read the instance. Its own implementation wants an async engine; ours calls straight through.
+struct State<'a> {
+    store: &'a mut Store<Host>,
+    instance: Instance,
+}
+
+impl State<'_> {
+    #[expect(clippy::expect_used, reason = "wizer put these exports there itself and its trait has no way to fail")]
+    fn call<R: Lift + 'static>(&mut self, interface: &str, name: &str) -> R {
+        let (_, interface) = self.instance.get_export(&mut *self.store, None, interface).expect("wizer's interface");
+        let (_, function) =
+            self.instance.get_export(&mut *self.store, Some(&interface), name).expect("wizer's function");
+        let function = self.instance.get_typed_func::<(), (R,)>(&mut *self.store, function).expect("wizer's type");
+        function.call(&mut *self.store, ()).expect("an accessor does not trap").0
+    }
+}
+
+impl ComponentInstanceState for State<'_> {
+    async fn call_func_ret_list_u8(&mut self, instance: &str, func: &str, contents: impl FnOnce(&[u8]) + Send) {
+        let list: WasmList<u8> = self.call(instance, func);
+        contents(list.as_le_slice(&*self.store));
+    }
+
+    async fn call_func_ret_s32(&mut self, instance: &str, func: &str) -> i32 {
+        self.call(instance, func)
+    }
+
+    async fn call_func_ret_s64(&mut self, instance: &str, func: &str) -> i64 {
+        self.call(instance, func)
+    }
+
+    async fn call_func_ret_f32(&mut self, instance: &str, func: &str) -> u32 {
+        self.call::<f32>(instance, func).to_bits()
+    }
+
+    async fn call_func_ret_f64(&mut self, instance: &str, func: &str) -> u64 {
+        self.call::<f64>(instance, func).to_bits()
+    }
+}
+
+/// Feeds everything that can be hashed into one content hash.
+struct Content(blake3::Hasher);
+
+impl Hasher for Content {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        let mut first = [0; 8];
+        first.copy_from_slice(&self.0.finalize().as_bytes()[..8]);
+        u64::from_le_bytes(first)
+    }
+}
+
+/// The registry that the bare engine of `image` implies.
+pub(crate) fn registry(image: &Image) -> Registry {
+    Registry::new(image.builtins().to_vec())
+}

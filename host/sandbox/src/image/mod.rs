@@ -1,0 +1,154 @@
+//! An image: a template made runnable. Linked, its facades and libraries evaluated, snapshotted, compiled; immutable and
+//! shared by every session made from it.
+mod build;
+mod disk;
+mod functions;
+mod link;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::ModuleName;
+use serde::{Deserialize, Serialize};
+use wasmtime::component::{Component, InstancePre, types::ComponentItem};
+
+pub(crate) use build::{Builder, registry};
+
+use crate::bindings::Exports;
+use crate::engine::Slots;
+use crate::error::Error;
+use crate::host::Host;
+use crate::sandbox::{Sandbox, Setup};
+
+/// What an image is made from. Two recipes of the same content share one image, whatever templates they belong to.
+#[derive(Clone, Debug, Default)]
+pub struct Recipe {
+    /// Native modules; order and repetition don't matter.
+    pub modules: Vec<ModuleName>,
+    /// Libraries in the order in which they are evaluated.
+    pub libraries: Vec<Library>,
+}
+
+/// JavaScript that is evaluated when the image is built, as a script in the global scope.
+#[derive(Clone, Debug)]
+pub struct Library {
+    /// Stands in stack traces and errors.
+    pub name: String,
+    /// Its text.
+    pub source: Arc<str>,
+}
+
+/// Where an image came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// Linked, snapshotted and compiled just now.
+    Built,
+    /// Read from the data directory, where an earlier process had left it.
+    Disk,
+}
+
+/// What `image inspect` shows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ImageFacts {
+    /// Interfaces that the component imports: all that a session of it can ever call.
+    pub imports: Vec<String>,
+    /// Interfaces that it exports to the host.
+    pub exports: Vec<String>,
+    /// Bytes of the snapshotted component.
+    pub component_bytes: u64,
+    /// Bytes of the compiled code with its initial memory.
+    pub compiled_bytes: u64,
+    /// Bytes that the JavaScript engine holds before a session runs anything.
+    pub heap_bytes: u64,
+    /// Bytes spent on filling holes in the heap, so that sessions dirty fewer pages.
+    pub sealed_bytes: u64,
+    /// How long each stage took when the image was built, in the order in which they ran.
+    pub timings: Vec<(String, Duration)>,
+}
+
+/// What is kept beside the compiled code: everything that a process needs to use it and could only learn by building.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Header {
+    pub(crate) facts: ImageFacts,
+    /// Names that each module exports to JavaScript.
+    pub(crate) module_exports: BTreeMap<String, Vec<String>>,
+    /// Globals of the bare engine.
+    pub(crate) builtins: Vec<String>,
+}
+
+/// A template made runnable.
+pub struct Image {
+    hash: String,
+    origin: Origin,
+    header: Header,
+    module_exports: Arc<BTreeMap<String, Vec<String>>>,
+    pub(crate) component: InstancePre<Host>,
+    pub(crate) exports: Exports,
+    slots: Arc<Slots>,
+}
+
+impl std::fmt::Debug for Image {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Image").field("hash", &self.hash).field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+impl Image {
+    fn new(
+        hash: String,
+        origin: Origin,
+        header: Header,
+        component: &Component,
+        linker: &wasmtime::component::Linker<Host>,
+        slots: Arc<Slots>,
+    ) -> wasmtime::Result<Self> {
+        Ok(Image {
+            hash,
+            origin,
+            module_exports: Arc::new(header.module_exports.clone()),
+            header,
+            exports: Exports::of(component)?,
+            component: linker.instantiate_pre(component)?,
+            slots,
+        })
+    }
+
+    /// Content hash, hexadecimal: covers guest, modules, libraries and compiler settings.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// Whether it was built or found.
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// What it consists of.
+    pub fn facts(&self) -> &ImageFacts {
+        &self.header.facts
+    }
+
+    pub(crate) fn builtins(&self) -> &[String] {
+        &self.header.builtins
+    }
+
+    /// A new live heap. Takes a slot of the pool for as long as the sandbox lives.
+    pub fn start(self: &Arc<Self>, setup: Setup) -> Result<Sandbox, Error> {
+        let slot = self.slots.take()?;
+        let host = Host::new(setup.limits, setup.root, self.module_exports.clone());
+        Sandbox::new(self.clone(), host, slot).map_err(Error::from)
+    }
+}
+
+/// The interfaces that a component imports and exports.
+fn interfaces(component: &Component) -> (Vec<String>, Vec<String>) {
+    let engine = component.engine();
+    let ty = component.component_type();
+    let instance = |(name, item): (&str, wasmtime::component::types::ComponentExtern)| {
+        matches!(item.ty, ComponentItem::ComponentInstance(_)).then(|| name.to_owned())
+    };
+    let imports = ty.imports(engine).map(|(name, _)| name.to_owned()).collect();
+    (imports, ty.exports(engine).filter_map(instance).collect())
+}

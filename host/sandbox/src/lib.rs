@@ -1,0 +1,28 @@
+//! The engine: a template becomes an [`Image`], an image becomes a [`Sandbox`], which is one live JavaScript heap.
+//!
+//! This crate is the only user of wasmtime. What a script can reach is decided here, when an image is linked: a module
+//! that is not in the [`Recipe`] is no import of the compiled component, so there is nothing to call.
+mod bindings;
+mod control;
+mod engine;
+mod error;
+mod host;
+mod image;
+mod limits;
+mod machine;
+mod modules;
+mod registry;
+mod root;
+mod sandbox;
+mod threads;
+mod typescript;
+
+pub use engine::{Config, Engine};
+pub use error::Error;
+pub use image::{Image, ImageFacts, Library, Origin, Recipe};
+pub use limits::Stop;
+pub use machine::{HostLimit, host_limits};
+pub use modules::Module;
+pub use registry::{Refusal, RefusalReason, Registry};
+pub use root::Root;
+pub use sandbox::{Console, Metrics, Mode, Outcome, Ran, Sandbox, Script, Setup};

@@ -1,0 +1,192 @@
+//! Limits while a script runs. The guest asks `poll` in every loop (QuickJS's interrupt handler and the loop countdown
+//! that the guest build puts into native loops), so checking the clocks there needs no other thread.
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use model::{ErrorCode, Limits};
+use rustix::time::{ClockId, clock_gettime};
+use wasmtime::ResourceLimiter;
+
+/// After the soft stop a script may use this much CPU time to unwind; then it traps.
+const GRACE: Duration = Duration::from_millis(25);
+/// Largest text that the host hands to or takes from a guest in one call on top of a quarter of its heap.
+const HOST_TEXT_BYTES: usize = 8 << 20;
+/// Room for the bindings' own buffers, the shadow stack and the image itself beside the JavaScript heap.
+const WASM_EXTRA_BYTES: usize = 24 << 20;
+
+/// Asks a running script to stop. Cloning shares it.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// The run that was given this handle ends with [`ErrorCode::Cancelled`] as soon as it next polls.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`Stop::cancel`] was called.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What `poll` found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Go,
+    /// The script should stop by itself.
+    Stop,
+    /// It had its grace and did not: trap.
+    Trap,
+}
+
+/// The clocks and counters of one run.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    limits: Limits,
+    stop: Stop,
+    started: Instant,
+    cpu_started: Duration,
+    /// The limit that was hit first, and the thread's CPU time at that moment.
+    exceeded: Option<(ErrorCode, Duration)>,
+    events: u32,
+    output_bytes: usize,
+    pub(crate) host_calls: u64,
+}
+
+impl Meter {
+    /// Starts the clocks. Must be called on the thread that runs the guest: CPU time is the thread's.
+    pub(crate) fn start(limits: Limits, stop: Stop) -> Self {
+        Meter {
+            limits,
+            stop,
+            started: Instant::now(),
+            cpu_started: thread_cpu(),
+            exceeded: None,
+            events: 0,
+            output_bytes: 0,
+            host_calls: 0,
+        }
+    }
+
+    /// Called by the guest about every 10,000 steps of the interpreter and every 65,536 of a native loop.
+    pub(crate) fn poll(&mut self) -> Verdict {
+        if let Some((_, since)) = self.exceeded {
+            return if thread_cpu().saturating_sub(since) > GRACE { Verdict::Trap } else { Verdict::Stop };
+        }
+        let wall = self.started.elapsed();
+        let cpu_max = Duration::from_millis(self.limits.cpu_ms.into());
+        let code = if self.stop.is_cancelled() {
+            ErrorCode::Cancelled
+        // A thread can't have used more CPU time than time went by: below that the second clock is not read.
+        } else if wall >= cpu_max && thread_cpu().saturating_sub(self.cpu_started) >= cpu_max {
+            ErrorCode::CpuLimitExceeded
+        } else if wall >= Duration::from_millis(self.limits.wall_ms.into()) {
+            ErrorCode::WallLimitExceeded
+        } else {
+            return Verdict::Go;
+        };
+        self.exceed(code);
+        Verdict::Stop
+    }
+
+    /// Accounts for one console event of `bytes`. False when it is over a limit: it must not be kept, and the script
+    /// must stop.
+    pub(crate) fn event(&mut self, bytes: usize) -> bool {
+        if self.exceeded.is_some() {
+            return false;
+        }
+        self.events = self.events.saturating_add(1);
+        self.output_bytes = self.output_bytes.saturating_add(bytes);
+        if self.events > self.limits.max_events || self.output_bytes > self.output_max() {
+            self.output_bytes -= bytes;
+            self.exceed(ErrorCode::OutputLimitExceeded);
+            return false;
+        }
+        true
+    }
+
+    /// Accounts for the completion value.
+    pub(crate) fn result(&mut self, bytes: usize) {
+        self.output_bytes = self.output_bytes.saturating_add(bytes);
+    }
+
+    /// Bytes of output that are left for the completion value.
+    pub(crate) fn output_left(&self) -> usize {
+        self.output_max().saturating_sub(self.output_bytes)
+    }
+
+    pub(crate) fn exceeded(&self) -> Option<ErrorCode> {
+        self.exceeded.map(|(code, _)| code)
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn cpu(&self) -> Duration {
+        thread_cpu().saturating_sub(self.cpu_started)
+    }
+
+    pub(crate) fn wall(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub(crate) fn output_bytes(&self) -> usize {
+        self.output_bytes
+    }
+
+    fn exceed(&mut self, code: ErrorCode) {
+        self.exceeded = Some((code, thread_cpu()));
+    }
+
+    fn output_max(&self) -> usize {
+        self.limits.max_output_kb as usize * 1024
+    }
+}
+
+fn thread_cpu() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
+}
+
+/// Bytes of the JavaScript heap under `mem_mb`.
+pub(crate) fn js_heap_bytes(mem_mb: u32) -> usize {
+    mem_mb as usize * (1 << 20)
+}
+
+/// Largest text that may cross the border in one host call, either way: such a buffer always fits beside a full heap.
+pub(crate) fn host_text_bytes(mem_mb: u32) -> usize {
+    HOST_TEXT_BYTES + js_heap_bytes(mem_mb) / 4
+}
+
+/// Linear memory under `mem_mb`: above the JavaScript limit, so that running out is an Error in JavaScript while the
+/// bindings can still allocate.
+pub(crate) fn wasm_memory_bytes(mem_mb: u32) -> usize {
+    js_heap_bytes(mem_mb) + host_text_bytes(mem_mb) + WASM_EXTRA_BYTES
+}
+
+/// Bounds a store's memory and remembers its high-water mark.
+#[derive(Debug)]
+pub(crate) struct MemoryLimiter {
+    pub(crate) bytes_max: usize,
+    pub(crate) bytes: usize,
+}
+
+/// More elements than the guest's function table ever has.
+const TABLE_ELEMENTS_MAX: usize = 10_000;
+
+impl ResourceLimiter for MemoryLimiter {
+    fn memory_growing(&mut self, _current: usize, desired: usize, _max: Option<usize>) -> wasmtime::Result<bool> {
+        let fits = desired <= self.bytes_max;
+        if fits {
+            self.bytes = self.bytes.max(desired);
+        }
+        Ok(fits)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _max: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS_MAX)
+    }
+}

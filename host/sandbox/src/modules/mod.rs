@@ -1,0 +1,40 @@
+//! The native modules. One is: a WIT package in `wit/`, a Rust file here, a line in [`ALL`], and perhaps a JavaScript
+//! facade where Node's conventions want another shape than WIT's. The guest is neither edited nor rebuilt.
+mod fs;
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::Linker;
+
+use crate::host::Host;
+
+/// A native module that templates may list.
+pub struct Module {
+    /// The name that templates list and scripts `require`.
+    pub name: &'static str,
+    /// Version of its interface; part of every image's hash.
+    pub version: &'static str,
+    /// The WIT interface that an image imports for it.
+    pub interface: &'static str,
+    /// The WIT package, as text.
+    pub wit: &'static str,
+    /// One paragraph for people.
+    pub docs: &'static str,
+    /// A JavaScript function expression from the raw imports to what `require` answers. None: the raw imports.
+    pub(crate) facade: Option<&'static str>,
+    pub(crate) link: fn(&mut Linker<Host>) -> wasmtime::Result<()>,
+}
+
+impl Module {
+    /// TypeScript declarations, derived from the WIT.
+    pub fn dts(&self) -> String {
+        crate::typescript::declarations(self)
+    }
+}
+
+/// Every native module of this build.
+pub(crate) const ALL: &[Module] = &[fs::MODULE];
+
+/// Counts a host call; every function of a module begins with it.
+pub(crate) fn called(store: &mut StoreContextMut<'_, Host>) {
+    store.data_mut().meter.host_calls += 1;
+}

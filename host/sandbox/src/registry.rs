@@ -1,0 +1,96 @@
+//! Which module names exist. The one place that says `builtin` or `unknown`.
+use std::collections::HashSet;
+use std::fmt;
+
+use model::ModuleName;
+
+use crate::modules::{self, Module};
+
+/// Why a name can't be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalReason {
+    /// The language has it already; it is always there and not configurable.
+    Builtin,
+    /// There is no such module in this build.
+    Unknown,
+}
+
+impl RefusalReason {
+    /// As the contract's `details.reason` spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RefusalReason::Builtin => "builtin",
+            RefusalReason::Unknown => "unknown",
+        }
+    }
+}
+
+/// A name that can't be listed, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The name, normalised where it could be, cut to 200 characters.
+    pub module: String,
+    /// Why.
+    pub reason: RefusalReason,
+}
+
+impl std::error::Error for Refusal {}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reason {
+            RefusalReason::Builtin => write!(
+                f,
+                "module '{}' is a JavaScript built-in: it is always there and can't be listed or left out",
+                self.module
+            ),
+            RefusalReason::Unknown => {
+                let known = modules::ALL.iter().map(|m| m.name).collect::<Vec<_>>().join(", ");
+                write!(f, "module '{}' is unknown; this build has: {known}", self.module)
+            }
+        }
+    }
+}
+
+/// The native modules and the language's own globals.
+#[derive(Debug)]
+pub struct Registry {
+    builtins: Vec<String>,
+    folded: HashSet<String>,
+}
+
+impl Registry {
+    /// `globals` is what the bare engine reports, so that the list can't drift from the engine.
+    pub(crate) fn new(mut globals: Vec<String>) -> Self {
+        // The host puts `console` there, but people count it to the language.
+        globals.push("console".to_owned());
+        globals.sort();
+        globals.dedup();
+        let folded = globals.iter().map(|name| name.to_lowercase()).collect();
+        Registry { builtins: globals, folded }
+    }
+
+    /// The module of that name; it is trimmed and compared without case.
+    pub fn look_up(&self, raw: &str) -> Result<&'static Module, Refusal> {
+        let folded = raw.trim().to_lowercase();
+        let refuse = |reason| Err(Refusal { module: folded.chars().take(200).collect(), reason });
+        if self.folded.contains(&folded) {
+            return refuse(RefusalReason::Builtin);
+        }
+        let Ok(name) = ModuleName::parse(raw) else { return refuse(RefusalReason::Unknown) };
+        match modules::ALL.iter().find(|module| module.name == name.as_str()) {
+            Some(module) => Ok(module),
+            None => refuse(RefusalReason::Unknown),
+        }
+    }
+
+    /// Every native module of this build.
+    pub fn modules(&self) -> impl Iterator<Item = &'static Module> {
+        modules::ALL.iter()
+    }
+
+    /// The globals that the language itself has, sorted.
+    pub fn builtins(&self) -> &[String] {
+        &self.builtins
+    }
+}

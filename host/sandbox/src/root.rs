@@ -1,0 +1,133 @@
+//! The one directory that a session may see, as an open handle and never as a joined string.
+use std::io::{self, Read, Write};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, File, OpenOptions, OpenOptionsExt};
+
+/// Longest path that is looked at, in bytes: Linux's own limit.
+const PATH_BYTES_MAX: usize = 4_096;
+
+/// A directory that paths of a guest are resolved beneath. Symbolic links, `..` and races can't leave it: every look-up
+/// goes through the handle (cap-std; `openat2` with `RESOLVE_BENEATH` on Linux). Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Root(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    dir: Dir,
+    /// Where the root lies, to accept absolute paths that name something inside it. Never opened again.
+    path: PathBuf,
+}
+
+/// Why a path was refused. The text is what JavaScript sees, after Node's fashion.
+#[derive(Debug, thiserror::Error)]
+#[error("{code}: {what}, {call} '{path}'")]
+pub(crate) struct PathError {
+    code: &'static str,
+    what: String,
+    call: &'static str,
+    path: String,
+}
+
+impl PathError {
+    fn new(code: &'static str, what: impl Into<String>, call: &'static str, path: &str) -> Self {
+        let mut shown: String = path.chars().take(200).collect::<String>().replace('\0', "\\0");
+        if shown.len() < path.len() {
+            shown.push_str("...");
+        }
+        PathError { code, what: what.into(), call, path: shown }
+    }
+
+    fn io(error: &io::Error, call: &'static str, path: &str) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::new("ENOENT", "no such file or directory", call, path),
+            // cap-std says so for every way out of the root.
+            io::ErrorKind::PermissionDenied => {
+                Self::new("EACCES", "permission denied or outside of the root directory", call, path)
+            }
+            io::ErrorKind::IsADirectory => Self::new("EISDIR", "illegal operation on a directory", call, path),
+            io::ErrorKind::NotADirectory => Self::new("ENOTDIR", "not a directory", call, path),
+            io::ErrorKind::InvalidFilename => Self::new("ENAMETOOLONG", "name too long", call, path),
+            io::ErrorKind::StorageFull => Self::new("ENOSPC", "no space left on device", call, path),
+            io::ErrorKind::ReadOnlyFilesystem => Self::new("EROFS", "read-only file system", call, path),
+            _ => Self::new("EIO", "input/output error", call, path),
+        }
+    }
+}
+
+impl Root {
+    /// Opens `path`, which must be a directory.
+    pub fn open(path: &Path) -> io::Result<Root> {
+        let dir = Dir::open_ambient_dir(path, ambient_authority())?;
+        #[expect(clippy::disallowed_methods, reason = "never opened again: only compared with absolute paths")]
+        let path = path.canonicalize()?;
+        Ok(Root(Arc::new(Inner { dir, path })))
+    }
+
+    /// The whole of a regular file, at most `max` bytes of it.
+    pub(crate) fn read(&self, path: &str, max: usize) -> Result<Vec<u8>, PathError> {
+        let call = "open";
+        let file = self.open_file(path, call, OpenOptions::new().read(true))?;
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
+        file.take(limit).read_to_end(&mut bytes).map_err(|e| PathError::io(&e, "read", path))?;
+        if bytes.len() > max {
+            return Err(PathError::new("EFBIG", format!("file is larger than {max} bytes"), "read", path));
+        }
+        Ok(bytes)
+    }
+
+    /// Creates or replaces a regular file.
+    pub(crate) fn write(&self, path: &str, data: &[u8]) -> Result<(), PathError> {
+        let mut options = OpenOptions::new();
+        let mut file = self.open_file(path, "open", options.write(true).create(true).truncate(true))?;
+        file.write_all(data).map_err(|e| PathError::io(&e, "write", path))
+    }
+
+    /// Whether something stands at `path`; false when it can't be looked at.
+    pub(crate) fn exists(&self, path: &str) -> bool {
+        self.relative(path, "access").is_ok_and(|relative| self.0.dir.metadata(relative).is_ok())
+    }
+
+    /// Opens a regular file. `O_NONBLOCK`, so that a pipe left in the root can't hang the thread.
+    fn open_file(&self, path: &str, call: &'static str, options: &mut OpenOptions) -> Result<File, PathError> {
+        let relative = self.relative(path, call)?;
+        let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
+        let opened = self.0.dir.open_with(relative, options.custom_flags(flags));
+        let file = opened.map_err(|e| PathError::io(&e, call, path))?;
+        let metadata = file.metadata().map_err(|e| PathError::io(&e, call, path))?;
+        if metadata.is_dir() {
+            return Err(PathError::new("EISDIR", "illegal operation on a directory", call, path));
+        }
+        if !metadata.is_file() {
+            return Err(PathError::new("EACCES", "not a regular file", call, path));
+        }
+        Ok(file)
+    }
+
+    /// What the handle is asked for: bounded, without NUL, and relative. An absolute path is taken when it names
+    /// something beneath the root's own path; whether it really is beneath is the handle's decision.
+    fn relative<'p>(&self, path: &'p str, call: &'static str) -> Result<&'p Path, PathError> {
+        if path.len() > PATH_BYTES_MAX {
+            let what = format!("path is longer than {PATH_BYTES_MAX} bytes");
+            return Err(PathError::new("ENAMETOOLONG", what, call, path));
+        }
+        if path.contains('\0') {
+            return Err(PathError::new("EINVAL", "path has a NUL byte", call, path));
+        }
+        if path.is_empty() {
+            return Err(PathError::new("ENOENT", "no such file or directory", call, path));
+        }
+        let given = Path::new(path);
+        let relative = if given.is_absolute() {
+            let outside = || PathError::new("EACCES", "permission denied or outside of the root directory", call, path);
+            given.strip_prefix(&self.0.path).map_err(|_| outside())?
+        } else {
+            given
+        };
+        let rests = relative.components().all(|part| part == Component::CurDir);
+        Ok(if rests { Path::new(".") } else { relative })
+    }
+}

@@ -1,0 +1,271 @@
+//! One live JavaScript heap.
+use std::sync::Arc;
+
+use model::{ConsoleLevel, ErrorCode, JsType, Limits};
+use rand::Rng;
+use serde::Serialize;
+use wasmtime::{Store, UpdateDeadline};
+
+use crate::bindings::{self, Cause, Guest};
+use crate::control::HardStop;
+use crate::engine::Slot;
+use crate::host::Host;
+use crate::image::Image;
+use crate::limits::{Meter, Stop, Verdict, js_heap_bytes};
+use crate::root::Root;
+use crate::threads::JS_STACK_BYTES;
+
+/// Listens to console calls while a script runs; called on the guest's thread, one call an event.
+pub type Console = Box<dyn FnMut(ConsoleLevel, String) + Send>;
+
+/// What a sandbox is started with.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// Enforced in every run.
+    pub limits: Limits,
+    /// What `fs` and imports of files reach. None: they reach nothing.
+    pub root: Option<Root>,
+}
+
+/// How a source is evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Sloppy script in the one global scope; `let`, `const` and `class` persist; top-level `await` is allowed.
+    Script,
+    /// The same, and a top-level `let`, `const` or `class` may be declared again.
+    Repl,
+    /// ES module.
+    Module,
+}
+
+/// One piece of source.
+#[derive(Clone, Copy, Debug)]
+pub struct Script<'a> {
+    /// Its text.
+    pub source: &'a str,
+    /// Stands in stack traces.
+    pub name: &'a str,
+    /// How it is evaluated.
+    pub mode: Mode,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// With a value.
+    Value(model::Value),
+    /// With an uncaught exception, or stopped by a limit (then its `code` says which).
+    Exception(model::Exception),
+}
+
+/// What a run used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Metrics {
+    /// CPU time of the guest thread, microseconds.
+    pub cpu_us: u64,
+    /// Elapsed time, microseconds.
+    pub wall_us: u64,
+    /// High-water mark of the session's linear memory, bytes.
+    pub memory_bytes: u64,
+    /// Calls of native modules.
+    pub host_calls: u64,
+    /// Console text and result, bytes.
+    pub output_bytes: u64,
+}
+
+/// A finished run.
+#[derive(Debug)]
+pub struct Ran {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it used.
+    pub metrics: Metrics,
+    /// The sandbox, for the next run. None when it trapped: an unsound heap is dropped and can't be reused.
+    pub sandbox: Option<Sandbox>,
+}
+
+/// One instance of an image. Running a script consumes it and gives it back only if it is still sound.
+pub struct Sandbox {
+    // Boxed: it travels between threads with every run.
+    inner: Box<Inner>,
+}
+
+struct Inner {
+    store: Store<Host>,
+    guest: Guest,
+    image: Arc<Image>,
+    started: bool,
+    // Last, so that the place in the pool is free before the count says so.
+    _slot: Slot,
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("image", &self.inner.image).finish_non_exhaustive()
+    }
+}
+
+impl Sandbox {
+    pub(crate) fn new(image: Arc<Image>, host: Host, slot: Slot) -> wasmtime::Result<Self> {
+        let engine = image.component.engine();
+        let mut store = Store::new(engine, host);
+        store.limiter(|host| &mut host.memory);
+        let text_max = crate::limits::host_text_bytes(store.data().meter.limits().mem_mb);
+        store.set_hostcall_fuel(text_max);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|mut store| match store.data_mut().meter.poll() {
+            Verdict::Trap => Err(HardStop.into()),
+            Verdict::Go | Verdict::Stop => Ok(UpdateDeadline::Continue(1)),
+        });
+        let guest = Guest::instantiate(&mut store, &image.component, &image.exports)?;
+        Ok(Sandbox { inner: Box::new(Inner { store, guest, image, started: false, _slot: slot }) })
+    }
+
+    /// The image that it was started from.
+    pub fn image(&self) -> &Arc<Image> {
+        &self.inner.image
+    }
+
+    /// Runs `script` and every job it queues. Call it on a guest thread ([`crate::Engine::spawn`]).
+    pub fn run(mut self, script: Script<'_>, stop: &Stop, console: Console) -> Ran {
+        let inner = &mut *self.inner;
+        inner.store.data_mut().begin(stop, Some(console));
+        let answer = inner.eval(script);
+        let host = inner.store.data_mut();
+        host.end();
+        let (outcome, sound) = match answer {
+            Ok(answer) => (outcome(answer, &mut host.meter), true),
+            Err(error) => (Outcome::Exception(trap(&error, &host.meter)), false),
+        };
+        let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let metrics = Metrics {
+            cpu_us: micros(host.meter.cpu()),
+            wall_us: micros(host.meter.wall()),
+            memory_bytes: host.memory.bytes as u64,
+            host_calls: host.meter.host_calls,
+            output_bytes: host.meter.output_bytes() as u64,
+        };
+        Ran { outcome, metrics, sandbox: sound.then_some(self) }
+    }
+}
+
+impl Inner {
+    fn eval(&mut self, script: Script<'_>) -> wasmtime::Result<bindings::Outcome> {
+        let limits = *self.store.data().meter.limits();
+        if !self.started {
+            // What the snapshot froze is fresh again before the first line of JavaScript runs.
+            let seed = rand::rng().random();
+            self.guest.start(&mut self.store, seed, js_heap_bytes(limits.mem_mb) as u64, JS_STACK_BYTES)?;
+            self.started = true;
+        }
+        let value_max = u32::try_from(self.store.data().meter.output_left()).unwrap_or(u32::MAX);
+        let mode = match script.mode {
+            Mode::Script => bindings::Mode::Script,
+            Mode::Repl => bindings::Mode::Repl,
+            Mode::Module => bindings::Mode::Module,
+        };
+        self.guest.eval(&mut self.store, script.source, script.name, mode, value_max)
+    }
+}
+
+fn outcome(answer: bindings::Outcome, meter: &mut Meter) -> Outcome {
+    // A limit that was hit decides, even when the script caught what it threw or ended by itself just then.
+    if let Some(code) = meter.exceeded() {
+        return Outcome::Exception(stop_exception(code, meter.limits()));
+    }
+    match answer {
+        bindings::Outcome::Value(value) => {
+            let bytes = value.preview.len() + value.json.as_ref().map_or(0, String::len);
+            // The guest was told how much is left; its memory is the script's, so it is checked again.
+            if bytes > meter.output_left() {
+                return Outcome::Exception(stop_exception(ErrorCode::OutputLimitExceeded, meter.limits()));
+            }
+            meter.result(bytes);
+            Outcome::Value(self::value(value))
+        }
+        bindings::Outcome::Exception(thrown) => Outcome::Exception(exception(thrown, meter)),
+        bindings::Outcome::Pending => {
+            Outcome::Exception(stop_exception(ErrorCode::PromiseNeverSettles, meter.limits()))
+        }
+        bindings::Outcome::TooLarge(_) => {
+            Outcome::Exception(stop_exception(ErrorCode::OutputLimitExceeded, meter.limits()))
+        }
+    }
+}
+
+fn value(value: bindings::Value) -> model::Value {
+    let ty = match value.ty {
+        bindings::JsType::Undefined => JsType::Undefined,
+        bindings::JsType::Null => JsType::Null,
+        bindings::JsType::Boolean => JsType::Boolean,
+        bindings::JsType::Number => JsType::Number,
+        bindings::JsType::Bigint => JsType::Bigint,
+        bindings::JsType::String => JsType::String,
+        bindings::JsType::Symbol => JsType::Symbol,
+        bindings::JsType::Object => JsType::Object,
+        bindings::JsType::Array => JsType::Array,
+        bindings::JsType::Function => JsType::Function,
+    };
+    // What the guest calls JSON is parsed before it is passed on as JSON.
+    let json = value.json.and_then(|text| serde_json::value::RawValue::from_string(text).ok());
+    model::Value { ty, preview: value.preview, json }
+}
+
+/// An exception as clients see it.
+pub(crate) fn exception(thrown: bindings::Exception, meter: &Meter) -> model::Exception {
+    let code = match thrown.cause {
+        Cause::Thrown => None,
+        Cause::OutOfMemory => Some(ErrorCode::MemoryLimitExceeded),
+        Cause::StackOverflow => Some(ErrorCode::StackLimitExceeded),
+        // The guest says that it was interrupted, but nothing here interrupted it: its word alone is no limit.
+        Cause::Interrupted => return stop_exception(meter.exceeded().unwrap_or(ErrorCode::Cancelled), meter.limits()),
+    };
+    let message = if thrown.class.is_empty() {
+        format!("Uncaught {}", thrown.message)
+    } else if thrown.message.is_empty() {
+        thrown.class
+    } else {
+        format!("{}: {}", thrown.class, thrown.message)
+    };
+    let some = |number: u32| (number > 0).then_some(number);
+    model::Exception {
+        message,
+        stack: (!thrown.stack.is_empty()).then_some(thrown.stack),
+        line: some(thrown.line),
+        column: some(thrown.column),
+        code,
+    }
+}
+
+/// The exception of a run that a limit stopped: what was hit, and what raises it.
+pub(crate) fn stop_exception(code: ErrorCode, limits: &Limits) -> model::Exception {
+    let message = match code {
+        ErrorCode::CpuLimitExceeded => format!("CPU time limit of {} ms exceeded (cpu_ms)", limits.cpu_ms),
+        ErrorCode::WallLimitExceeded => format!("Time limit of {} ms exceeded (wall_ms)", limits.wall_ms),
+        ErrorCode::OutputLimitExceeded => format!(
+            "Output limit of {} KiB or {} events exceeded (max_output_kb, max_events)",
+            limits.max_output_kb, limits.max_events
+        ),
+        ErrorCode::PromiseNeverSettles => {
+            "The awaited promise never settles: nothing is left that could settle it".to_owned()
+        }
+        ErrorCode::Cancelled => "Execution was cancelled".to_owned(),
+        other => other.as_str().to_owned(),
+    };
+    model::Exception { message, stack: None, line: None, column: None, code: Some(code) }
+}
+
+/// A trap: the limit that did not get its way softly, or else a crash.
+fn trap(error: &wasmtime::Error, meter: &Meter) -> model::Exception {
+    if let Some(code) = meter.exceeded() {
+        return stop_exception(code, meter.limits());
+    }
+    tracing::error!(error = format!("{error:#}"), "a guest trapped");
+    model::Exception {
+        message: "The sandbox crashed and its heap is gone".to_owned(),
+        stack: None,
+        line: None,
+        column: None,
+        code: Some(ErrorCode::SessionCrashed),
+    }
+}

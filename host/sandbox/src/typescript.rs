@@ -1,0 +1,115 @@
+//! TypeScript declarations from a module's WIT: derived, so that they can't drift.
+use std::fmt::Write;
+
+use heck::{ToLowerCamelCase, ToUpperCamelCase};
+use wit_parser::{Function, Resolve, Type, TypeDefKind, TypeId};
+
+use crate::modules::Module;
+
+/// The declarations of what `require(module.name)` answers.
+pub(crate) fn declarations(module: &Module) -> String {
+    // Our own WIT, compiled in; a test declares every module, so an error here can't reach a user.
+    try_declarations(module).unwrap_or_else(|error| format!("// {error:#}\n"))
+}
+
+fn try_declarations(module: &Module) -> wasmtime::Result<String> {
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("module.wit", module.wit).map_err(wasmtime::Error::from_anyhow)?;
+    let mut out = String::new();
+    writeln!(out, "declare module \"{}\" {{", module.name)?;
+    for (_, id) in &resolve.packages[package].interfaces {
+        let interface = &resolve.interfaces[*id];
+        for (name, id) in &interface.types {
+            doc(&mut out, resolve.types[*id].docs.contents.as_deref())?;
+            writeln!(out, "  export type {} = {};", name.to_upper_camel_case(), definition(&resolve, *id))?;
+        }
+        for (name, function) in &interface.functions {
+            doc(&mut out, function.docs.contents.as_deref())?;
+            writeln!(out, "  export function {}{};", name.to_lower_camel_case(), signature(&resolve, function))?;
+        }
+    }
+    out.push_str("}\n");
+    Ok(out)
+}
+
+fn doc(out: &mut String, text: Option<&str>) -> std::fmt::Result {
+    match text {
+        Some(text) => writeln!(out, "  /** {} */", text.replace("*/", "* /").replace('\n', "\n   * ")),
+        None => Ok(()),
+    }
+}
+
+fn signature(resolve: &Resolve, function: &Function) -> String {
+    let params = function.params.iter().map(|p| format!("{}: {}", p.name.to_lower_camel_case(), ty(resolve, &p.ty)));
+    let result = match &function.result {
+        None => "void".to_owned(),
+        // At the top level an error is thrown.
+        Some(Type::Id(id)) => match &resolve.types[*id].kind {
+            TypeDefKind::Result(result) => result.ok.map_or("void".to_owned(), |ok| ty(resolve, &ok)),
+            _ => ty(resolve, &Type::Id(*id)),
+        },
+        Some(other) => ty(resolve, other),
+    };
+    format!("({}): {result}", params.collect::<Vec<_>>().join(", "))
+}
+
+fn ty(resolve: &Resolve, given: &Type) -> String {
+    match given {
+        Type::Bool => "boolean".to_owned(),
+        Type::S64 | Type::U64 => "bigint".to_owned(),
+        Type::Char | Type::String => "string".to_owned(),
+        Type::Id(id) => match &resolve.types[*id].name {
+            Some(name) => name.to_upper_camel_case(),
+            None => definition(resolve, *id),
+        },
+        Type::ErrorContext => "unknown".to_owned(),
+        _ => "number".to_owned(),
+    }
+}
+
+fn definition(resolve: &Resolve, id: TypeId) -> String {
+    let payload = |t: &Option<Type>| t.as_ref().map(|t| format!(", val: {}", ty(resolve, t))).unwrap_or_default();
+    match &resolve.types[id].kind {
+        TypeDefKind::Record(record) => {
+            let fields =
+                record.fields.iter().map(|f| format!("{}: {}", f.name.to_lower_camel_case(), ty(resolve, &f.ty)));
+            format!("{{ {} }}", fields.collect::<Vec<_>>().join("; "))
+        }
+        TypeDefKind::Flags(flags) => {
+            let names = flags.flags.iter().map(|f| format!("{}?: boolean", f.name.to_lower_camel_case()));
+            format!("{{ {} }}", names.collect::<Vec<_>>().join("; "))
+        }
+        TypeDefKind::Tuple(tuple) => {
+            format!("[{}]", tuple.types.iter().map(|t| ty(resolve, t)).collect::<Vec<_>>().join(", "))
+        }
+        TypeDefKind::Variant(variant) => {
+            let cases = variant.cases.iter().map(|c| format!("{{ tag: \"{}\"{} }}", c.name, payload(&c.ty)));
+            cases.collect::<Vec<_>>().join(" | ")
+        }
+        TypeDefKind::Enum(names) => {
+            names.cases.iter().map(|c| format!("\"{}\"", c.name)).collect::<Vec<_>>().join(" | ")
+        }
+        TypeDefKind::Option(inner) => format!("{} | null | undefined", ty(resolve, inner)),
+        TypeDefKind::Result(result) => {
+            format!("{{ tag: \"ok\"{} }} | {{ tag: \"err\"{} }}", payload(&result.ok), payload(&result.err))
+        }
+        TypeDefKind::List(Type::U8) => "Uint8Array".to_owned(),
+        TypeDefKind::List(inner) => format!("Array<{}>", ty(resolve, inner)),
+        TypeDefKind::Type(alias) => ty(resolve, alias),
+        _ => "unknown".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::modules::ALL;
+
+    #[test]
+    fn every_module_declares_itself() {
+        for module in ALL {
+            let dts = module.dts();
+            assert!(dts.starts_with(&format!("declare module \"{}\"", module.name)), "{dts}");
+            assert!(dts.contains("export function"), "{dts}");
+        }
+    }
+}
