@@ -12,6 +12,7 @@ use crate::Registry;
 use crate::error::Error;
 use crate::image::{Builder, Image, Recipe};
 use crate::limits::wasm_memory_bytes;
+use crate::modules::{self, Module};
 use crate::threads::{Threads, WASM_STACK_BYTES};
 
 /// Images that stay in memory although no session uses them.
@@ -35,6 +36,8 @@ pub struct Config {
     /// Interrupts by epoch instead of relying on the loop countdown alone: 25-40% slower code, and a second, independent
     /// way to stop it.
     pub epochs: bool,
+    /// The native modules that templates may list.
+    pub modules: Vec<&'static Module>,
 }
 
 impl Default for Config {
@@ -46,6 +49,7 @@ impl Default for Config {
             mem_mb_max: 256,
             threads: (4 * cores).max(8),
             epochs: false,
+            modules: modules::ALL.to_vec(),
         }
     }
 }
@@ -72,7 +76,7 @@ impl Engine {
         let images = Images::default();
         let epochs = config.epochs.then(|| EpochThread::start(builder.runtime().clone())).transpose()?;
         let bare = images.get(&builder.hash(&[], &[]), |hash| builder.image(hash, &[], &[]))?;
-        let registry = crate::image::registry(&bare);
+        let registry = Registry::new(config.modules, bare.builtins().to_vec());
         let threads = Threads::start(config.threads)?;
         Ok(Engine(Arc::new(Inner { builder, registry, images, threads, slots, _epochs: epochs })))
     }

@@ -23,6 +23,8 @@ pub use image::{Image, ImageFacts, Library, Origin, Recipe};
 pub use limits::Stop;
 pub use machine::{HostLimit, host_limits};
 pub use modules::Module;
+#[cfg(feature = "echo")]
+pub use modules::echo::ECHO;
 pub use registry::{Refusal, RefusalReason, Registry};
 pub use root::Root;
 pub use sandbox::{Console, Metrics, Mode, Outcome, Ran, Sandbox, Script, Setup};

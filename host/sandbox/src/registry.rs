@@ -4,7 +4,7 @@ use std::fmt;
 
 use model::ModuleName;
 
-use crate::modules::{self, Module};
+use crate::modules::Module;
 
 /// Why a name can't be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Refusal {
     pub module: String,
     /// Why.
     pub reason: RefusalReason,
+    /// The modules that there are.
+    pub known: Vec<&'static str>,
 }
 
 impl std::error::Error for Refusal {}
@@ -45,8 +47,7 @@ impl fmt::Display for Refusal {
                 self.module
             ),
             RefusalReason::Unknown => {
-                let known = modules::ALL.iter().map(|m| m.name).collect::<Vec<_>>().join(", ");
-                write!(f, "module '{}' is unknown; this build has: {known}", self.module)
+                write!(f, "module '{}' is unknown; there are: {}", self.module, self.known.join(", "))
             }
         }
     }
@@ -55,38 +56,42 @@ impl fmt::Display for Refusal {
 /// The native modules and the language's own globals.
 #[derive(Debug)]
 pub struct Registry {
+    modules: Vec<&'static Module>,
     builtins: Vec<String>,
     folded: HashSet<String>,
 }
 
 impl Registry {
     /// `globals` is what the bare engine reports, so that the list can't drift from the engine.
-    pub(crate) fn new(mut globals: Vec<String>) -> Self {
+    pub(crate) fn new(modules: Vec<&'static Module>, mut globals: Vec<String>) -> Self {
         // The host puts `console` there, but people count it to the language.
         globals.push("console".to_owned());
         globals.sort();
         globals.dedup();
         let folded = globals.iter().map(|name| name.to_lowercase()).collect();
-        Registry { builtins: globals, folded }
+        Registry { modules, builtins: globals, folded }
     }
 
     /// The module of that name; it is trimmed and compared without case.
     pub fn look_up(&self, raw: &str) -> Result<&'static Module, Refusal> {
         let folded = raw.trim().to_lowercase();
-        let refuse = |reason| Err(Refusal { module: folded.chars().take(200).collect(), reason });
+        let refuse = |reason| {
+            let known = self.modules.iter().map(|module| module.name).collect();
+            Err(Refusal { module: folded.chars().take(200).collect(), reason, known })
+        };
         if self.folded.contains(&folded) {
             return refuse(RefusalReason::Builtin);
         }
         let Ok(name) = ModuleName::parse(raw) else { return refuse(RefusalReason::Unknown) };
-        match modules::ALL.iter().find(|module| module.name == name.as_str()) {
+        match self.modules.iter().find(|module| module.name == name.as_str()) {
             Some(module) => Ok(module),
             None => refuse(RefusalReason::Unknown),
         }
     }
 
-    /// Every native module of this build.
+    /// Every native module of this engine.
     pub fn modules(&self) -> impl Iterator<Item = &'static Module> {
-        modules::ALL.iter()
+        self.modules.iter().copied()
     }
 
     /// The globals that the language itself has, sorted.

@@ -14,6 +14,7 @@ use super::disk::Disk;
 use super::functions::Functions;
 use super::{Header, Image, ImageFacts, Library, Origin, interfaces, link};
 use crate::bindings::{Exports, Guest, Mode, Outcome};
+use crate::control;
 use crate::engine::Slots;
 use crate::error::Error;
 use crate::host::Host;
@@ -21,7 +22,6 @@ use crate::limits::{Stop, js_heap_bytes};
 use crate::modules::Module;
 use crate::sandbox::{exception, stop_exception};
 use crate::threads::{JS_STACK_BYTES, guest_thread};
-use crate::{Registry, control};
 
 const PURPOSE: &str = "image";
 /// Bumped when the layout of an image file changes.
@@ -318,9 +318,4 @@ impl Hasher for Content {
         first.copy_from_slice(&self.0.finalize().as_bytes()[..8]);
         u64::from_le_bytes(first)
     }
-}
-
-/// The registry that the bare engine of `image` implies.
-pub(crate) fn registry(image: &Image) -> Registry {
-    Registry::new(image.builtins().to_vec())
 }

@@ -13,7 +13,7 @@ use model::ModuleName;
 use serde::{Deserialize, Serialize};
 use wasmtime::component::{Component, InstancePre, types::ComponentItem};
 
-pub(crate) use build::{Builder, registry};
+pub(crate) use build::Builder;
 
 use crate::bindings::Exports;
 use crate::engine::Slots;

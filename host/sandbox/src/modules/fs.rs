@@ -9,7 +9,7 @@ use crate::root::Root;
 
 type Store<'a> = StoreContextMut<'a, Host>;
 
-pub(super) const MODULE: Module = Module {
+pub(super) static MODULE: Module = Module {
     name: "fs",
     version: "0.1.0",
     interface: "vm:fs/files@0.1.0",
