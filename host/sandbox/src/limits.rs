@@ -190,3 +190,67 @@ impl ResourceLimiter for MemoryLimiter {
         Ok(desired <= TABLE_ELEMENTS_MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meter(change: impl FnOnce(&mut Limits)) -> Meter {
+        let mut limits = Limits::default();
+        change(&mut limits);
+        Meter::start(limits, Stop::default())
+    }
+
+    fn spin(time: Duration) {
+        let started = thread_cpu();
+        while thread_cpu() - started < time {}
+    }
+
+    #[test]
+    fn cpu_time_stops_softly_then_hard() {
+        let mut meter = meter(|limits| limits.cpu_ms = 10);
+        assert_eq!(meter.poll(), Verdict::Go);
+        spin(Duration::from_millis(11));
+        assert_eq!(meter.poll(), Verdict::Stop);
+        assert_eq!(meter.exceeded(), Some(ErrorCode::CpuLimitExceeded));
+        assert_eq!(meter.poll(), Verdict::Stop, "it has its grace");
+        spin(GRACE + Duration::from_millis(1));
+        assert_eq!(meter.poll(), Verdict::Trap);
+    }
+
+    #[test]
+    fn sleeping_is_wall_time_and_not_cpu_time() {
+        let mut meter = meter(|limits| (limits.cpu_ms, limits.wall_ms) = (20, 60));
+        std::thread::park_timeout(Duration::from_millis(30));
+        assert_eq!(meter.poll(), Verdict::Go);
+        std::thread::park_timeout(Duration::from_millis(40));
+        assert_eq!(meter.poll(), Verdict::Stop);
+        assert_eq!(meter.exceeded(), Some(ErrorCode::WallLimitExceeded));
+    }
+
+    #[test]
+    fn cancelling_wins_over_clocks() {
+        let stop = Stop::default();
+        let mut meter = Meter::start(Limits { wall_ms: 1, ..Limits::default() }, stop.clone());
+        stop.cancel();
+        std::thread::park_timeout(Duration::from_millis(5));
+        assert_eq!(meter.poll(), Verdict::Stop);
+        assert_eq!(meter.exceeded(), Some(ErrorCode::Cancelled));
+    }
+
+    #[test]
+    fn output_holds_to_the_byte_and_events_to_the_event() {
+        let mut bytes = meter(|limits| limits.max_output_kb = 1);
+        assert!(bytes.event(1_000));
+        assert!(bytes.event(24));
+        assert_eq!(bytes.output_left(), 0);
+        assert!(!bytes.event(1));
+        assert_eq!(bytes.poll(), Verdict::Stop);
+
+        let mut events = meter(|limits| limits.max_events = 2);
+        assert!(events.event(0) && events.event(0));
+        assert!(!events.event(0));
+        assert_eq!(events.exceeded(), Some(ErrorCode::OutputLimitExceeded));
+        assert!(!events.event(0), "nothing is kept after the limit");
+    }
+}

@@ -99,3 +99,30 @@ impl Registry {
         &self.builtins
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registry() -> Registry {
+        Registry::new(crate::modules::ALL.to_vec(), vec!["JSON".into(), "Math".into(), "globalThis".into()])
+    }
+
+    #[test]
+    fn built_ins_come_first_in_any_case() {
+        let registry = registry();
+        for name in ["JSON", "json", " Json ", "math", "globalthis", "GLOBALTHIS", "console", "Console\n"] {
+            assert_eq!(registry.look_up(name).unwrap_err().reason, RefusalReason::Builtin, "{name}");
+        }
+        for name in ["nope", "", "  ", "f s", "fs\0", "é", &"x".repeat(65)] {
+            assert_eq!(registry.look_up(name).unwrap_err().reason, RefusalReason::Unknown, "{name}");
+        }
+        assert_eq!(registry.look_up(" FS ").unwrap().name, "fs");
+    }
+
+    #[test]
+    fn a_refusal_is_short() {
+        let refusal = registry().look_up(&"x".repeat(1 << 20)).unwrap_err();
+        assert!(refusal.to_string().len() < 400);
+    }
+}

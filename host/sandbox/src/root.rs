@@ -131,3 +131,79 @@ impl Root {
         Ok(if rests { Path::new(".") } else { relative })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::process::Command;
+
+    use super::*;
+
+    fn tree() -> (tempfile::TempDir, Root) {
+        let dir = tempfile::tempdir().unwrap();
+        let inside = dir.path().join("root");
+        std::fs::create_dir_all(inside.join("sub")).unwrap();
+        std::fs::write(dir.path().join("secret"), "secret").unwrap();
+        std::fs::write(inside.join("a"), "hello").unwrap();
+        symlink("a", inside.join("in")).unwrap();
+        symlink("../secret", inside.join("out")).unwrap();
+        symlink(dir.path().join("secret"), inside.join("out-absolute")).unwrap();
+        symlink("..", inside.join("up")).unwrap();
+        symlink("loop", inside.join("loop")).unwrap();
+        let root = Root::open(&inside).unwrap();
+        (dir, root)
+    }
+
+    #[test]
+    fn paths_stay_beneath_the_root() {
+        let (dir, root) = tree();
+        assert_eq!(root.read("a", 10).unwrap(), b"hello");
+        assert_eq!(root.read("./sub/../in", 10).unwrap(), b"hello");
+        let absolute = dir.path().join("root/a");
+        assert_eq!(root.read(absolute.to_str().unwrap(), 10).unwrap(), b"hello");
+
+        let secret = dir.path().join("secret");
+        let beside = format!("{}/../secret", dir.path().join("root").display());
+        for path in ["../secret", "out", "out-absolute", "up/secret", "/etc/passwd", "sub/../../secret"]
+            .into_iter()
+            .chain([secret.to_str().unwrap(), &beside])
+        {
+            let error = root.read(path, 10).unwrap_err().to_string();
+            assert!(error.starts_with("EACCES"), "{path}: {error}");
+            assert!(root.write(path, b"x").is_err(), "{path}");
+            assert!(!root.exists(path), "{path}");
+        }
+        assert_eq!(std::fs::read(secret).unwrap(), b"secret");
+    }
+
+    #[test]
+    fn odd_paths_are_errors() {
+        let (_dir, root) = tree();
+        let long = "x".repeat(10 << 20);
+        let name = "n".repeat(300);
+        let cases = [("", "ENOENT"), ("absent", "ENOENT"), ("a\0b", "EINVAL"), (".", "EISDIR"), ("sub", "EISDIR")];
+        for (path, code) in cases.into_iter().chain([(&*long, "ENAMETOOLONG"), (&*name, "ENAMETOOLONG")]) {
+            let error = root.read(path, 10).unwrap_err().to_string();
+            assert!(error.starts_with(code), "{error}");
+            assert!(error.len() < 400, "an error does not repeat a long path");
+        }
+        assert!(root.read("loop", 10).is_err());
+        assert!(root.read("a/b", 10).is_err());
+    }
+
+    #[test]
+    fn size_limits_hold_on_both_sides() {
+        let (_dir, root) = tree();
+        assert!(root.read("a", 5).is_ok());
+        assert!(root.read("a", 4).unwrap_err().to_string().starts_with("EFBIG"));
+    }
+
+    #[test]
+    fn a_pipe_does_not_hang() {
+        let (dir, root) = tree();
+        let made = Command::new("mkfifo").arg(dir.path().join("root/pipe")).status().unwrap();
+        assert!(made.success());
+        assert!(root.read("pipe", 10).unwrap_err().to_string().starts_with("EACCES"));
+        assert!(root.write("pipe", b"x").is_err());
+    }
+}

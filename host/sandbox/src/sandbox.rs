@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use model::{ConsoleLevel, ErrorCode, JsType, Limits};
-use rand::Rng;
+use rand::RngExt;
 use serde::Serialize;
 use wasmtime::{Store, UpdateDeadline};
 
