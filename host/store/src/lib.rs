@@ -1,0 +1,86 @@
+//! Rows: templates, sessions, executions and their events, in one SQLite file. The only user of the database.
+//!
+//! One thread writes, and commits whatever has queued up in one transaction: an answer waits for its commit, requests
+//! that come together share one fsync. A few threads read. Callers await; no caller's thread ever waits for a disk.
+#![forbid(unsafe_code)]
+
+mod error;
+mod events;
+mod executions;
+mod open;
+mod reader;
+mod rows;
+mod sessions;
+mod templates;
+mod writer;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use model::Timestamp;
+
+pub use error::{Error, OpenError};
+pub use events::EventLog;
+pub use executions::{FinishedExecution, NewExecution};
+pub use sessions::NewSession;
+pub use templates::NewTemplate;
+
+use reader::Readers;
+use writer::Writer;
+
+/// How to open a database.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The database file; created if absent, but not its directory.
+    pub path: PathBuf,
+    /// What a commit waits for.
+    pub synchronous: Synchronous,
+    /// Read connections, each with a thread. At least one.
+    pub readers: usize,
+}
+
+impl Options {
+    /// The defaults, for the database at `path`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Options { path: path.into(), synchronous: Synchronous::Full, readers: 2 }
+    }
+}
+
+/// What a commit waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Synchronous {
+    /// The disk: nothing acknowledged is lost, whatever stops.
+    Full,
+    /// The kernel: a killed process loses nothing, a power cut may lose the last moments.
+    Normal,
+}
+
+/// A handle to the database. Clones share it; when the last one goes, what is queued is committed and the file closed.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+// Fields go in this order: both kinds of thread are joined before the lock is given back.
+struct Inner {
+    readers: Readers,
+    writer: Writer,
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the database, brings its schema up to date and settles what a dead server left: executions that were
+    /// running become errors, sessions that were live are closed, since their heaps are gone.
+    ///
+    /// Blocks; call it before serving.
+    pub fn open(options: &Options, now: Timestamp) -> Result<Store, OpenError> {
+        let lock = open::lock(&options.path)?;
+        let mut connection = open::connect_writer(options)?;
+        open::migrate(&mut connection)?;
+        open::use_wal(&connection)?;
+        open::recover(&mut connection, now)?;
+        let writer = Writer::start(connection)?;
+        let readers = (0..options.readers.max(1)).map(|_| open::connect_reader(&options.path));
+        let readers = Readers::start(readers.collect::<Result<_, _>>()?)?;
+        Ok(Store(Arc::new(Inner { readers, writer, _lock: lock })))
+    }
+}

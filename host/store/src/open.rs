@@ -1,0 +1,264 @@
+//! Opening the file: lock, connection settings, migrations, and the clean-up after a crash.
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use model::{ErrorCode, Exception, Timestamp};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+
+use crate::{OpenError, Options, Synchronous};
+
+/// The schema, a file a version. Files are never edited once released: a change is a new one at the end.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_init.sql")];
+
+/// `vmsy`, in SQLite's header: tells our files from those of other programs.
+const APPLICATION_ID: i32 = 0x766d_7379;
+
+/// How long a connection waits for another's lock. Only a person's `sqlite3` shell can hold one.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Prepared statements that a connection keeps; there are fewer texts in this crate.
+const STATEMENTS_MAX: usize = 64;
+
+/// Takes the lock that keeps a second server off the database. The kernel frees it when the process dies, so the file
+/// itself stays and means nothing.
+pub(crate) fn lock(database: &Path) -> Result<File, OpenError> {
+    let mut name = OsString::from(database);
+    name.push("-lock");
+    let path = PathBuf::from(name);
+    let io = |source| OpenError::Io { path: path.clone(), source };
+    let file =
+        private(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(&path).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked(path)),
+        Err(TryLockError::Error(source)) => Err(io(source)),
+    }
+}
+
+/// Rows hold other people's code: new files are the owner's alone. SQLite gives its `-wal` the mode of the database.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
+pub(crate) fn connect_writer(options: &Options) -> Result<Connection, OpenError> {
+    let path = &options.path;
+    private(OpenOptions::new().read(true).write(true).create(true).truncate(false))
+        .open(path)
+        .map_err(|source| OpenError::Io { path: path.clone(), source })?;
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let synchronous = match options.synchronous {
+        Synchronous::Full => "FULL",
+        Synchronous::Normal => "NORMAL",
+    };
+    connection
+        .pragma_update(None, "synchronous", synchronous)
+        .map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;
+    Ok(connection)
+}
+
+pub(crate) fn connect_reader(path: &Path) -> Result<Connection, OpenError> {
+    connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+/// Settings that every connection needs are made here, so that none can lack one.
+fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, OpenError> {
+    let open = || {
+        let connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        connection.busy_timeout(BUSY)?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        // A stored schema could be made to call functions; ours never does.
+        connection.pragma_update(None, "trusted_schema", false)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        Ok(connection)
+    };
+    open().map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })
+}
+
+/// Brings the schema up to date in one transaction: it is all there or untouched.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    let prepare = |source| OpenError::Prepare { doing: "bring the database's schema up to date", source };
+    let path = PathBuf::from(connection.path().unwrap_or_default());
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    // Has an effect on an empty file only: lets deleted rows give their room back without rewriting the file.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(prepare)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(prepare)?;
+    let number = |pragma| transaction.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).map_err(prepare);
+    let (found, application) = (number("user_version")?, number("application_id")?);
+    let tables: i64 =
+        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(prepare)?;
+    let fresh = tables == 0 && found == 0 && application == 0;
+    if !fresh && application != i64::from(APPLICATION_ID) {
+        return Err(OpenError::Foreign(path));
+    }
+    if found > known {
+        return Err(OpenError::TooNew { found, known });
+    }
+    for sql in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        transaction.execute_batch(sql).map_err(prepare)?;
+    }
+    if found < known {
+        transaction.pragma_update(None, "user_version", known).map_err(prepare)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(prepare)?;
+    }
+    transaction.commit().map_err(prepare)
+}
+
+/// After the migration, so that a file that is refused is not changed.
+pub(crate) fn use_wal(connection: &Connection) -> Result<(), OpenError> {
+    let wal = || {
+        let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+        if mode != "wal" {
+            tracing::warn!(mode, "this file system has no shared memory: the database is not in WAL mode");
+        }
+        connection.pragma_update(None, "journal_size_limit", 64 << 20)
+    };
+    wal().map_err(|source| OpenError::Prepare { doing: "switch the database to WAL", source })
+}
+
+/// What was live when the last server died is settled, so that nothing half-done is shown as going on.
+pub(crate) fn recover(connection: &mut Connection, now: Timestamp) -> Result<(), OpenError> {
+    let died = Exception {
+        message: "the server stopped while this ran".to_owned(),
+        stack: None,
+        line: None,
+        column: None,
+        code: Some(ErrorCode::SessionCrashed),
+    };
+    let died = serde_json::to_string(&died).unwrap_or_default();
+    let now = now.as_micros();
+    let mut settle = || {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let executions = transaction.execute(
+            "UPDATE executions SET status = 'error', ended_at = max(?1, started_at), error = ?2 WHERE status = 'running'",
+            params![now, died],
+        )?;
+        // The index begins with the tenant, and all of them are meant.
+        let crashed = transaction.execute(
+            "UPDATE sessions SET status = 'crashed', last_error = 'the server stopped while this session started'
+             WHERE tenant IN (SELECT id FROM tenants) AND status = 'starting'",
+            [],
+        )?;
+        let closed = transaction.execute(
+            "UPDATE sessions SET status = 'closed', closed_at = ?1, last_error = 'the server stopped'
+             WHERE tenant IN (SELECT id FROM tenants) AND status = 'ready'",
+            params![now],
+        )?;
+        transaction.commit()?;
+        Ok((executions, crashed + closed))
+    };
+    let (executions, sessions) =
+        settle().map_err(|source| OpenError::Prepare { doing: "settle what the last server left", source })?;
+    if executions + sessions > 0 {
+        tracing::info!(executions, sessions, "settled what the last server left");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Store;
+
+    fn scratch() -> (tempfile::TempDir, Options) {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options::new(dir.path().join("test.db"));
+        (dir, options)
+    }
+
+    fn open(options: &Options) -> Result<Store, OpenError> {
+        Store::open(options, Timestamp::from_micros(1_000_000))
+    }
+
+    /// The schema in full. After a deliberate change: `UPDATE_GOLDEN=1 cargo test -p store`.
+    #[test]
+    fn the_schema_is_the_golden_one() {
+        let (_dir, options) = scratch();
+        let mut connection = connect_writer(&options).unwrap();
+        migrate(&mut connection).unwrap();
+        let mut statement =
+            connection.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type DESC, name").unwrap();
+        let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        let mut schema = format!("-- Schema {} as SQLite has it after all migrations.\n", MIGRATIONS.len());
+        for sql in rows {
+            schema += &format!("\n{};\n", sql.unwrap());
+        }
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/schema.golden.sql");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&golden, &schema).unwrap();
+        }
+        assert_eq!(schema, std::fs::read_to_string(&golden).unwrap(), "the schema has changed");
+    }
+
+    #[test]
+    fn every_table_has_a_tenant() {
+        let (_dir, options) = scratch();
+        let mut connection = connect_writer(&options).unwrap();
+        migrate(&mut connection).unwrap();
+        let missing: Vec<String> = connection
+            .prepare(
+                "SELECT t.name FROM sqlite_schema t WHERE t.type = 'table' AND t.name <> 'tenants' AND NOT EXISTS
+                 (SELECT 1 FROM pragma_table_info(t.name) c WHERE c.name = 'tenant' AND c.\"notnull\" = 1)",
+            )
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(missing, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused_and_left_alone() {
+        let (_dir, options) = scratch();
+        drop(open(&options).unwrap());
+        let raw = Connection::open(&options.path).unwrap();
+        raw.pragma_update(None, "user_version", 99).unwrap();
+        drop(raw);
+        let error = open(&options).err().unwrap();
+        assert!(matches!(error, OpenError::TooNew { found: 99, .. }), "{error}");
+        assert!(error.to_string().contains("newer vm-system"), "{error}");
+        let raw = Connection::open(&options.path).unwrap();
+        assert_eq!(raw.pragma_query_value(None, "user_version", |r| r.get::<_, i64>(0)).unwrap(), 99);
+    }
+
+    #[test]
+    fn a_database_of_another_program_is_refused_and_left_alone() {
+        let (_dir, options) = scratch();
+        let raw = Connection::open(&options.path).unwrap();
+        raw.execute_batch("CREATE TABLE vm (id TEXT)").unwrap();
+        drop(raw);
+        let before = std::fs::read(&options.path).unwrap();
+        let error = open(&options).err().unwrap();
+        assert!(matches!(error, OpenError::Foreign(_)), "{error}");
+        assert_eq!(before, std::fs::read(&options.path).unwrap());
+    }
+
+    #[test]
+    fn one_database_has_one_server() {
+        let (_dir, options) = scratch();
+        let first = open(&options).unwrap();
+        let error = open(&options).err().unwrap();
+        assert!(matches!(error, OpenError::Locked(_)), "{error}");
+        drop(first);
+        open(&options).unwrap();
+    }
+
+    #[test]
+    fn every_connection_has_its_settings() {
+        let (_dir, options) = scratch();
+        let _store = open(&options).unwrap();
+        let number = |c: &Connection, pragma| c.pragma_query_value(None, pragma, |r| r.get::<_, i64>(0)).unwrap();
+        let writer = connect_writer(&options).unwrap();
+        assert_eq!(number(&writer, "synchronous"), 2);
+        for connection in [&writer, &connect_reader(&options.path).unwrap()] {
+            assert_eq!(number(connection, "foreign_keys"), 1);
+            assert_eq!(number(connection, "busy_timeout"), 5_000);
+            let mode: String = connection.pragma_query_value(None, "journal_mode", |r| r.get(0)).unwrap();
+            assert_eq!(mode, "wal");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+-- Schema 1 as SQLite has it after all migrations.
+
+CREATE TABLE event_chunks (
+    key       INTEGER PRIMARY KEY,
+    tenant    BLOB NOT NULL REFERENCES tenants (id),
+    execution INTEGER NOT NULL REFERENCES executions (key) ON DELETE CASCADE,
+    first_seq INTEGER NOT NULL,
+    last_seq  INTEGER NOT NULL,
+    body      TEXT NOT NULL,
+    UNIQUE (execution, first_seq)
+) STRICT;
+
+CREATE TABLE executions (
+    key        INTEGER PRIMARY KEY,
+    tenant     BLOB NOT NULL REFERENCES tenants (id),
+    id         BLOB NOT NULL CHECK (length(id) = 16),
+    session    INTEGER NOT NULL REFERENCES sessions (key) ON DELETE CASCADE,
+    kind       TEXT NOT NULL CHECK (kind IN ('repl', 'run_file', 'startup')),
+    input      TEXT,
+    path       TEXT,
+    args       TEXT NOT NULL,
+    env        TEXT NOT NULL,
+    status     TEXT NOT NULL CHECK (status IN ('running', 'ok', 'error', 'timeout', 'cancelled')),
+    started_at INTEGER NOT NULL,
+    ended_at   INTEGER,
+    result     TEXT,
+    error      TEXT,
+    metrics    TEXT NOT NULL,
+    UNIQUE (tenant, id),
+    CHECK ((status = 'running') = (ended_at IS NULL))
+) STRICT;
+
+CREATE TABLE sessions (
+    key             INTEGER PRIMARY KEY,
+    tenant          BLOB NOT NULL REFERENCES tenants (id),
+    id              BLOB NOT NULL CHECK (length(id) = 16),
+    template        BLOB NOT NULL CHECK (length(template) = 16),
+    workspace_id    TEXT NOT NULL,
+    base_commit_oid TEXT NOT NULL,
+    worktree_path   TEXT NOT NULL,
+    status          TEXT NOT NULL CHECK (status IN ('starting', 'ready', 'crashed', 'closed')),
+    created_at      INTEGER NOT NULL,
+    closed_at       INTEGER,
+    last_error      TEXT,
+    runtime_meta    TEXT,
+    UNIQUE (tenant, id)
+) STRICT;
+
+CREATE TABLE template_modules (
+    key      INTEGER PRIMARY KEY,
+    tenant   BLOB NOT NULL REFERENCES tenants (id),
+    template INTEGER NOT NULL REFERENCES templates (key) ON DELETE CASCADE,
+    name     TEXT NOT NULL,
+    UNIQUE (template, name)
+) STRICT;
+
+CREATE TABLE templates (
+    key        INTEGER PRIMARY KEY,
+    tenant     BLOB NOT NULL REFERENCES tenants (id),
+    id         BLOB NOT NULL CHECK (length(id) = 16),
+    name       TEXT NOT NULL,
+    engine     TEXT NOT NULL,
+    is_active  INTEGER NOT NULL CHECK (is_active IN (0, 1)),
+    settings   TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    UNIQUE (tenant, id),
+    UNIQUE (tenant, name)
+) STRICT;
+
+CREATE TABLE tenants (
+    id         BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 16),
+    name       TEXT NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX executions_by_session ON executions (session, key);
+
+CREATE INDEX executions_running ON executions (key) WHERE status = 'running';
+
+CREATE INDEX sessions_by_status ON sessions (tenant, status, key);
