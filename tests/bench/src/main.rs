@@ -1,0 +1,65 @@
+//! Prints figures, as medians, each beside a baseline of the same run. Asserts nothing about time: a machine that is busy
+//! or slow moves baseline and figure together, so the ratio is what to read.
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and a failure should stop it")]
+
+mod compute;
+mod density;
+mod latency;
+mod report;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use report::Report;
+
+/// Measures the engine: image builds, session start, eval, host calls, compute against native QuickJS, density.
+#[derive(Parser)]
+struct Args {
+    /// Only the groups named: image, session, call, compute, limits, density.
+    groups: Vec<String>,
+    /// A JavaScript library to measure with, e.g. lodash.
+    #[arg(long, value_name = "FILE")]
+    library: Option<PathBuf>,
+    /// Live sessions of the larger density figure.
+    #[arg(long, default_value_t = 10_000)]
+    live: u32,
+    /// Write the figures to this file as well.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let wanted = |group: &str| args.groups.is_empty() || args.groups.iter().any(|name| name == group);
+    let library = match &args.library {
+        Some(path) => Some(sandbox::Library {
+            name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            source: std::fs::read_to_string(path)?.into(),
+        }),
+        None => None,
+    };
+    let mut report = Report::new();
+    let dir = tempfile::tempdir()?;
+    if wanted("image") {
+        latency::images(&mut report, library.as_ref())?;
+    }
+    if wanted("session") {
+        latency::sessions(&mut report, dir.path(), library.as_ref())?;
+    }
+    if wanted("call") {
+        latency::host_calls(&mut report, dir.path())?;
+    }
+    if wanted("compute") {
+        compute::against_native(&mut report, dir.path())?;
+    }
+    if wanted("limits") {
+        compute::cost_of_limits(&mut report, dir.path())?;
+    }
+    if wanted("density") {
+        density::live(&mut report, dir.path(), library.as_ref(), args.live)?;
+    }
+    if let Some(path) = &args.out {
+        std::fs::write(path, report.text())?;
+    }
+    Ok(())
+}
