@@ -1,7 +1,7 @@
 //! The pipeline: link, run the facades and libraries once, snapshot, compile, keep.
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use model::Limits;
@@ -24,6 +24,9 @@ use crate::sandbox::{exception, stop_exception};
 use crate::threads::{JS_STACK_BYTES, guest_thread};
 
 const PURPOSE: &str = "image";
+const EXTENSION: &str = "cwasm";
+/// Compiled images that stay on disk, bytes; past that the ones that were written first go.
+const DISK_BYTES_MAX: u64 = 4 << 30;
 /// Bumped when the layout of an image file changes.
 const FORMAT: u32 = 1;
 const PRELUDE: &str = include_str!("prelude.js");
@@ -40,6 +43,8 @@ pub(crate) struct Builder {
     runtime: Engine,
     guest: Vec<u8>,
     slots: Arc<Slots>,
+    /// A build uses every core and some 100 MB, whoever asks for it: one at a time.
+    turn: Mutex<()>,
 }
 
 /// Milliseconds of each stage, in order.
@@ -71,7 +76,15 @@ impl Builder {
             Engine::new(&config)
         };
         let guest = link::guest()?.into_owned();
-        Ok(Builder { scratch: engine(false)?, runtime: engine(true)?, disk, functions, guest, slots })
+        Ok(Builder {
+            scratch: engine(false)?,
+            runtime: engine(true)?,
+            disk,
+            functions,
+            guest,
+            slots,
+            turn: Mutex::new(()),
+        })
     }
 
     pub(crate) fn runtime(&self) -> &Engine {
@@ -103,6 +116,7 @@ impl Builder {
         if let Some((header, component)) = self.load(hash) {
             return Ok(Image::new(hash.to_owned(), Origin::Disk, header, &component, &linker, slots)?);
         }
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         // The guest runs here: on a thread with a stack that is made for it.
         let (header, component) = std::thread::scope(|scope| {
             let thread = guest_thread("image".to_owned()).spawn_scoped(scope, || self.build(modules, libraries));
@@ -111,6 +125,7 @@ impl Builder {
         })?;
         self.save(hash, &header, &component);
         self.functions.save();
+        self.disk.prune(EXTENSION, DISK_BYTES_MAX);
         Ok(Image::new(hash.to_owned(), Origin::Built, header, &component, &linker, slots)?)
     }
 
@@ -177,7 +192,7 @@ impl Builder {
 }
 
 fn file_name(hash: &str) -> String {
-    format!("{hash}.image")
+    format!("{hash}.{EXTENSION}")
 }
 
 /// Host functions of `control` and of the listed modules; nothing else is defined, so nothing else can be imported.

@@ -50,6 +50,29 @@ impl Disk {
         Ok(())
     }
 
+    /// Removes the oldest files of an extension until the rest fits. A file that another process is reading stays
+    /// readable for it.
+    pub(crate) fn prune(&self, extension: &str, bytes_max: u64) {
+        let Ok(entries) = fs::read_dir(&self.dir) else { return };
+        let mut files: Vec<_> = entries
+            .flatten()
+            .filter(|entry| entry.path().extension().is_some_and(|found| found == extension))
+            .filter_map(|entry| {
+                let metadata = entry.metadata().ok()?;
+                Some((metadata.modified().ok()?, metadata.len(), entry.path()))
+            })
+            .collect();
+        files.sort();
+        let mut total: u64 = files.iter().map(|(_, len, _)| len).sum();
+        for (_, len, path) in files {
+            if total <= bytes_max {
+                break;
+            }
+            total -= len;
+            let _ = fs::remove_file(path);
+        }
+    }
+
     fn mac(&self, name: &str, purpose: &str, payload: &[u8]) -> blake3::Hash {
         let mut mac = blake3::Hasher::new_keyed(&self.key);
         for part in [purpose.as_bytes(), name.as_bytes()] {
@@ -126,6 +149,21 @@ mod tests {
             fs::write(dir.path().join("a"), &good[..len]).unwrap();
             assert_eq!(disk.load("a", "test"), None, "{len} bytes");
         }
+    }
+
+    #[test]
+    fn the_oldest_files_go_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::open(dir.path()).unwrap();
+        for name in ["1.x", "2.x", "3.x", "4.y"] {
+            disk.store(name, "test", &[0; 68]).unwrap();
+            std::thread::park_timeout(std::time::Duration::from_millis(20));
+        }
+        disk.prune("x", 300);
+        assert_eq!(disk.load("1.x", "test").map(|p| p.len()), Some(68), "300 bytes are 300 bytes");
+        disk.prune("x", 299);
+        let left = ["1.x", "2.x", "3.x", "4.y"].map(|name| disk.load(name, "test").is_some());
+        assert_eq!(left, [false, true, true, true]);
     }
 
     #[test]
