@@ -53,8 +53,8 @@ pub(crate) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
             let len = text.len();
             return Ok((!store.data_mut().meter.event(len),));
         }
-        let bytes = text.as_le_slice(&store).to_vec();
-        Ok((!store.data_mut().log(level, &bytes),))
+        let text = text.as_le_slice(&store).to_vec();
+        Ok((!store.data_mut().log(level, text),))
     })?;
     control.func_wrap("load-module", |mut store: StoreContextMut<'_, Host>, (name,): (WasmStr,)| {
         let name = name.to_str(&store)?.into_owned();

@@ -42,12 +42,13 @@ impl Host {
     }
 
     /// Hands one console event on. False when the script has to stop.
-    pub(crate) fn log(&mut self, level: ConsoleLevel, text: &[u8]) -> bool {
+    pub(crate) fn log(&mut self, level: ConsoleLevel, text: Vec<u8>) -> bool {
         if !self.meter.event(text.len()) {
             return false;
         }
         if let Some(console) = &mut self.console {
-            console(level, String::from_utf8_lossy(text).into_owned());
+            let text = String::from_utf8(text);
+            console(level, text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()));
         }
         true
     }
