@@ -43,6 +43,17 @@ impl Limits {
     /// The narrowest limits under which `1+1` still answers.
     pub const MIN: Limits = Limits { cpu_ms: 1, wall_ms: 1, mem_mb: 4, max_events: 1, max_output_kb: 1 };
 
+    /// Each limit, or the ceiling where that is lower: a ceiling that was lowered holds for old templates too.
+    pub fn at_most(&self, ceiling: &Limits) -> Limits {
+        Limits {
+            cpu_ms: self.cpu_ms.min(ceiling.cpu_ms),
+            wall_ms: self.wall_ms.min(ceiling.wall_ms),
+            mem_mb: self.mem_mb.min(ceiling.mem_mb),
+            max_events: self.max_events.min(ceiling.max_events),
+            max_output_kb: self.max_output_kb.min(ceiling.max_output_kb),
+        }
+    }
+
     /// Checks every field against `MIN` and `ceiling`, both inclusive.
     pub fn check(&self, ceiling: &Limits) -> Result<(), LimitsError> {
         let (low, max) = (Self::MIN, ceiling);

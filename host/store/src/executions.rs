@@ -1,5 +1,7 @@
 //! Executions: a row when one starts, its end and its events in one transaction.
-use model::{Exception, Execution, ExecutionId, ExecutionKind, ExecutionStatus, SessionId, TenantId, Timestamp};
+use model::{
+    ErrorCode, Exception, Execution, ExecutionId, ExecutionKind, ExecutionStatus, SessionId, TenantId, Timestamp,
+};
 use rusqlite::{Connection, Row, params};
 use serde_json::value::RawValue;
 
@@ -150,6 +152,23 @@ fn finish(c: &Connection, tenant: TenantId, end: &FinishedExecution) -> Result<i
     rows::exists(found)?.ok_or(Error::Gone)
 }
 
+/// Ends what still runs in a session whose heap is gone.
+pub(crate) fn crash(c: &Connection, tenant: TenantId, session: SessionId, at: Timestamp) -> Result<(), Error> {
+    let error = rows::to_json(&crashed("The session crashed while this ran"))?;
+    c.prepare_cached(
+        "UPDATE executions SET status = 'error', ended_at = max(?3, started_at), error = ?4
+         WHERE session = (SELECT key FROM sessions WHERE tenant = ?1 AND id = ?2) AND status = 'running'",
+    )?
+    .execute(params![tenant.as_uuid().as_bytes(), session.as_uuid().as_bytes(), at.as_micros(), error])?;
+    Ok(())
+}
+
+/// The exception of an execution whose heap went away beneath it.
+pub(crate) fn crashed(message: &str) -> Exception {
+    let code = Some(ErrorCode::SessionCrashed);
+    Exception { message: message.to_owned(), stack: None, line: None, column: None, code }
+}
+
 fn find(c: &Connection, tenant: TenantId, id: ExecutionId) -> Result<Option<Execution>, Error> {
     let mut statement = c.prepare_cached(select!("AND e.id = ?2"))?;
     let mut rows = statement.query(params![tenant.as_uuid().as_bytes(), id.as_uuid().as_bytes()])?;
@@ -180,7 +199,7 @@ fn read(row: &Row<'_>) -> Result<Execution, Error> {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use model::{ConsoleLevel, ErrorCode, Payload, SessionStatus};
+    use model::{ConsoleLevel, Payload, SessionStatus};
     use uuid::Uuid;
 
     use super::*;
@@ -318,6 +337,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_crash_ends_what_runs() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&Options::new(dir.path().join("test.db")), at(1)).unwrap();
+        let session = session(&store).await;
+        let new = starting(session);
+        let id = new.id;
+        store.execution_starts(TENANT, new).await.unwrap();
+        store.session_crashed(TENANT, session, at(7), "trap".into()).await.unwrap();
+        let execution = store.execution(TENANT, id).await.unwrap().unwrap();
+        assert_eq!((execution.status, execution.ended_at), (ExecutionStatus::Error, Some(at(7))));
+        let row = store.session(TENANT, session).await.unwrap().unwrap();
+        assert_eq!((row.status, row.last_error.as_deref()), (SessionStatus::Crashed, Some("trap")));
+    }
+
+    #[tokio::test]
     async fn final_states_of_sessions_are_final() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&Options::new(dir.path().join("test.db")), at(1)).unwrap();
@@ -325,7 +359,7 @@ mod tests {
         let closed = store.session_closed(TENANT, id, at(5), None).await.unwrap().unwrap();
         assert_eq!((closed.status, closed.closed_at), (SessionStatus::Closed, Some(at(5))));
         assert!(store.session_closed(TENANT, id, at(6), None).await.unwrap().is_none());
-        assert!(matches!(store.session_crashed(TENANT, id, "late".into()).await, Err(Error::Gone)));
+        assert!(matches!(store.session_crashed(TENANT, id, at(6), "late".into()).await, Err(Error::Gone)));
         assert!(matches!(store.session_ready(TENANT, id).await, Err(Error::Gone)));
     }
 }

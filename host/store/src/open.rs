@@ -4,10 +4,10 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use model::{ErrorCode, Exception, Timestamp};
+use model::Timestamp;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
-use crate::{OpenError, Options, Synchronous};
+use crate::{OpenError, Options, Synchronous, executions};
 
 /// The schema, a file a version. Files are never edited once released: a change is a new one at the end.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_init.sql")];
@@ -121,13 +121,7 @@ pub(crate) fn use_wal(connection: &Connection) -> Result<(), OpenError> {
 
 /// What was live when the last server died is settled, so that nothing half-done is shown as going on.
 pub(crate) fn recover(connection: &mut Connection, now: Timestamp) -> Result<(), OpenError> {
-    let died = Exception {
-        message: "the server stopped while this ran".to_owned(),
-        stack: None,
-        line: None,
-        column: None,
-        code: Some(ErrorCode::SessionCrashed),
-    };
+    let died = executions::crashed("the server stopped while this ran");
     let died = serde_json::to_string(&died).unwrap_or_default();
     let now = now.as_micros();
     let mut settle = || {

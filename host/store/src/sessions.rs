@@ -2,7 +2,7 @@
 use model::{Session, SessionId, SessionStatus, TemplateId, TenantId, Timestamp};
 use rusqlite::{Connection, Row, params};
 
-use crate::{Error, Store, rows};
+use crate::{Error, Store, executions, rows};
 
 /// A session that is about to start.
 #[derive(Clone, Debug)]
@@ -47,9 +47,18 @@ impl Store {
         self.0.writer.write(change).await
     }
 
-    /// The session did not start, or its heap is gone.
-    pub async fn session_crashed(&self, tenant: TenantId, id: SessionId, why: String) -> Result<(), Error> {
-        let change = move |c: &Connection| settle(c, tenant, id, SessionStatus::Crashed, None, Some(&why));
+    /// The session did not start, or its heap is gone. Whatever still counts as running in it ends with it.
+    pub async fn session_crashed(
+        &self,
+        tenant: TenantId,
+        id: SessionId,
+        at: Timestamp,
+        why: String,
+    ) -> Result<(), Error> {
+        let change = move |c: &Connection| {
+            settle(c, tenant, id, SessionStatus::Crashed, None, Some(&why))?;
+            executions::crash(c, tenant, id, at)
+        };
         self.0.writer.write(change).await
     }
 
