@@ -1,0 +1,2 @@
+﻿// A byte order mark is skipped.
+"after bom"; // expect: 'after bom'

@@ -1,0 +1,2 @@
+// A script that ends with undefined prints nothing.
+void 0;

@@ -1,0 +1,283 @@
+//! Starts the program under test, as a command and as a server. Every test has its own directory, port and database;
+//! what they share is the cache of compiled images, so that each recipe is built once per checkout.
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// No command and no request of these tests takes longer, on a loaded machine with two cores and an empty cache.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The program under test.
+pub fn program() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_vm-system-under-test"))
+}
+
+/// The repository.
+pub fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// Where tests keep compiled images between runs: below `target/`.
+pub fn shared_images() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("images")
+}
+
+/// What a finished command left.
+#[derive(Debug)]
+pub struct Ran {
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+    pub elapsed: Duration,
+}
+
+/// Runs a command of `vm-system` in `directory` to its end. One that hangs is killed, and fails the test.
+pub fn vm_in<S: AsRef<OsStr>>(directory: &Path, images: &Path, args: &[S]) -> Ran {
+    let began = Instant::now();
+    let mut child = Command::new(program())
+        .arg("--data-dir")
+        .arg(images)
+        .args(args)
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let out = drain(child.stdout.take().unwrap());
+    let err = drain(child.stderr.take().unwrap());
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if began.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("still running after {PATIENCE:?}: {:?}", args.iter().map(|a| a.as_ref()).collect::<Vec<_>>());
+        }
+        thread::sleep(Duration::from_millis(2));
+    };
+    let elapsed = began.elapsed();
+    Ran { status: status.code(), stdout: out.join().unwrap(), stderr: err.join().unwrap(), elapsed }
+}
+
+/// Runs a command in a directory of its own.
+pub fn vm<S: AsRef<OsStr>>(args: &[S]) -> Ran {
+    let directory = tempfile::tempdir().unwrap();
+    vm_in(directory.path(), &shared_images(), args)
+}
+
+/// Runs `source` as `vm-system run FILE`.
+pub fn run_js(flags: &[&str], source: &str) -> Ran {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("script.js"), source).unwrap();
+    let mut args = vec!["run"];
+    args.extend(flags);
+    args.push("script.js");
+    vm_in(directory.path(), &shared_images(), &args)
+}
+
+fn drain(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// A running server, killed when it goes out of scope.
+pub struct Server {
+    child: Child,
+    agent: ureq::Agent,
+    pub url: String,
+    pub directory: PathBuf,
+    _own: Option<TempDir>,
+}
+
+impl Server {
+    /// A server in a directory of its own.
+    pub fn start() -> Server {
+        let own = tempfile::tempdir().unwrap();
+        let mut server = Server::start_in(own.path(), &shared_images());
+        server._own = Some(own);
+        server
+    }
+
+    /// A server whose database lies in `directory`, which may have one already.
+    pub fn start_in(directory: &Path, images: &Path) -> Server {
+        let mut child = Command::new(program())
+            .args(["--data-dir", images.to_str().unwrap(), "serve", "--listen", "127.0.0.1:0"])
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let (found, address) = mpsc::channel();
+        // Reads the log to its end, so that the server never blocks on a full pipe.
+        thread::spawn(move || {
+            let mut log = Vec::new();
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                if let Some(at) = line.find("127.0.0.1:") {
+                    let port: String = line[at + 10..].chars().take_while(char::is_ascii_digit).collect();
+                    let _ = found.send(Ok(format!("http://127.0.0.1:{port}")));
+                }
+                if std::env::var_os("VM_SYSTEM_TEST_LOG").is_some() {
+                    eprintln!("server: {line}");
+                }
+                log.push(line);
+            }
+            let _ = found.send(Err(log.join("\n")));
+        });
+        let url = match address.recv_timeout(PATIENCE) {
+            Ok(Ok(url)) => url,
+            Ok(Err(log)) => panic!("the server ended:\n{log}"),
+            Err(_) => panic!("the server named no address"),
+        };
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .allow_non_standard_methods(true)
+            .timeout_global(Some(PATIENCE))
+            .build()
+            .into();
+        Server { child, agent, url, directory: directory.to_owned(), _own: None }
+    }
+
+    /// Ends the server as a power cut would.
+    pub fn kill(mut self) -> Option<TempDir> {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self._own.take()
+    }
+
+    /// Whether the process is still there.
+    pub fn lives(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// A request with any method, path (below `/api/v1`) and body.
+    pub fn send(&self, method: &str, path: &str, body: Option<&str>) -> Answer {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}/api/v1{path}", self.url))
+            .header("Content-Type", "application/json");
+        let answer = match body {
+            Some(body) => self.agent.run(request.body(body.to_owned()).unwrap()),
+            None => self.agent.run(request.body(()).unwrap()),
+        };
+        let mut answer = answer.unwrap_or_else(|e| panic!("{method} {path}: {e}"));
+        let text = answer.body_mut().with_config().limit(64 << 20).read_to_string().unwrap();
+        Answer {
+            status: answer.status().as_u16(),
+            headers: answer
+                .headers()
+                .iter()
+                .map(|(k, v)| (k.as_str().to_owned(), v.to_str().unwrap_or("").to_owned()))
+                .collect(),
+            json: serde_json::from_str(&text).unwrap_or(Value::Null),
+            text,
+        }
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, None)
+    }
+
+    pub fn post(&self, path: &str, body: Value) -> Answer {
+        self.send("POST", path, Some(&body.to_string()))
+    }
+
+    /// A new template that lists `modules`; its id.
+    pub fn template(&self, name: &str, modules: &[&str]) -> String {
+        let made = self.post("/templates", json!({ "name": name })).expect(201);
+        let id = made.json["id"].as_str().unwrap().to_owned();
+        for module in modules {
+            self.post(&format!("/templates/{id}/modules"), json!({ "name": module })).expect(201);
+        }
+        id
+    }
+
+    /// A new session on `template` whose worktree is the server's own directory; its id.
+    pub fn session(&self, template: &str) -> String {
+        let body = self.session_body(template);
+        self.post("/sessions", body).expect(201).json["id"].as_str().unwrap().to_owned()
+    }
+
+    /// What a client sends to make a session.
+    pub fn session_body(&self, template: &str) -> Value {
+        json!({
+            "template_id": template,
+            "workspace_id": "w",
+            "base_commit_oid": "0000000",
+            "worktree_path": self.directory.to_str().unwrap(),
+        })
+    }
+
+    /// Runs `input` in a session; the answer, whatever it is.
+    pub fn try_eval(&self, session: &str, input: &str) -> Answer {
+        self.post("/executions/repl", json!({ "session_id": session, "input": input }))
+    }
+
+    /// Runs `input` in a session; the execution, which may have failed in JavaScript.
+    pub fn eval(&self, session: &str, input: &str) -> Value {
+        self.try_eval(session, input).expect(201).json
+    }
+
+    /// The preview of what `input` comes to.
+    pub fn value(&self, session: &str, input: &str) -> String {
+        let execution = self.eval(session, input);
+        assert_eq!(execution["status"], "ok", "{input}: {execution}");
+        execution["result"]["preview"].as_str().unwrap().to_owned()
+    }
+
+    /// The events of an execution.
+    pub fn events(&self, execution: &Value) -> Vec<Value> {
+        let id = execution["id"].as_str().unwrap();
+        let events = self.get(&format!("/executions/{id}/events?after_seq=0")).expect(200);
+        events.json.as_array().unwrap().clone()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An HTTP answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub text: String,
+    pub json: Value,
+}
+
+impl Answer {
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Answer {
+        assert_eq!(self.status, status, "{}", self.text);
+        self
+    }
+
+    /// Asserts an error answer of the contract's shape.
+    #[track_caller]
+    pub fn expect_error(self, status: u16, code: &str) -> Answer {
+        assert_eq!((self.status, self.json["error"]["code"].as_str()), (status, Some(code)), "{}", self.text);
+        assert!(self.json["error"]["message"].as_str().is_some_and(|m| !m.is_empty()), "{}", self.text);
+        self
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(k, _)| k.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+    }
+}

@@ -1,0 +1,19 @@
+//! Behaviour of vm-system through the real binary, a real database and the real guest. One module per behaviour.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test that can't go on should panic"
+)]
+
+mod cases;
+mod harness;
+mod http;
+mod image;
+mod limits;
+mod recursion;
+mod registry;
+mod restart;
+mod session;
+mod tidy;
+mod values;
