@@ -145,7 +145,8 @@ fn a_wrong_argument_is_a_type_error_that_names_it() {
 #[test]
 fn an_error_result_is_thrown() {
     let mut session = Session::start();
-    let caught = "try { echo.echoResult({tag: 'err', val: 'bad'}) } catch (e) { [e instanceof Error, e.message].join() }";
+    let caught =
+        "try { echo.echoResult({tag: 'err', val: 'bad'}) } catch (e) { [e instanceof Error, e.message].join() }";
     assert_eq!(session.eval(caught).unwrap(), "true,bad");
     let payload = "try { echo.echoResultRecord({tag: 'err', val: {xPos: 1, yPos: 2, tags: []}}) }
                    catch (e) { JSON.stringify(e.payload) }";

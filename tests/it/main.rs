@@ -7,6 +7,8 @@
 )]
 
 mod cases;
+mod conversion;
+mod engine;
 mod harness;
 mod http;
 mod image;
@@ -16,4 +18,3 @@ mod registry;
 mod restart;
 mod session;
 mod tidy;
-mod values;
