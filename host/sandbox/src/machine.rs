@@ -5,8 +5,8 @@ use serde::Serialize;
 
 /// Memory maps of one live session: its memory, its tables, guard pages.
 const MAPS_PER_SESSION: u64 = 4;
-/// Address space of one slot: 4 GiB for the memory and as much again in guard regions, rounded up.
-const ADDRESS_BYTES_PER_SESSION: u64 = 8 << 30;
+/// Address space of one slot: wasmtime's default reservation of 4 GiB and its guard of 32 MiB.
+const ADDRESS_BYTES_PER_SESSION: u64 = (4 << 30) + (32 << 20);
 /// Private memory of one live session after a little use, bytes.
 const PRIVATE_BYTES_PER_SESSION: u64 = 100 << 10;
 /// User address space of x86-64 with four-level page tables.
