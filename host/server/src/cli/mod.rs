@@ -5,6 +5,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+mod image;
+mod interrupt;
+mod local;
+mod printing;
+mod repl;
+mod run;
 mod serve;
 
 /// Exit status of a usage error, as clap has it.
@@ -69,12 +75,18 @@ pub enum LogFormat {
 enum Command {
     /// Serve the HTTP API
     Serve(serve::Args),
+    Run(run::Args),
+    Repl(repl::Args),
+    Image(image::Args),
 }
 
 impl Command {
     fn run(self, globals: &Globals) -> anyhow::Result<ExitCode> {
         match self {
             Command::Serve(args) => serve::run(args, globals),
+            Command::Run(args) => run::run(args, globals),
+            Command::Repl(args) => repl::run(args, globals),
+            Command::Image(args) => image::run(args, globals),
         }
     }
 

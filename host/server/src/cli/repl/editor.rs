@@ -1,0 +1,106 @@
+//! The prompt: line editing, history, completion; rustyline does the work.
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use rustyline::completion::{Completer, FilenameCompleter, Pair};
+use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::history::FileHistory;
+use rustyline::validate::{ValidationContext, ValidationResult, Validator};
+use rustyline::{CompletionType, Config, Context, Editor, Helper};
+
+use super::complete::{COMMANDS, Wanted, wanted};
+use super::scan::{Need, Scanner};
+use super::session::{Next, Session, is_command};
+use crate::cli::printing;
+
+const PROMPT: &str = "> ";
+const HISTORY_FILE: &str = "repl_history";
+const HISTORY_LINES_MAX: usize = 2_000;
+
+/// Talks to a person until they leave.
+pub fn converse(session: Session) -> anyhow::Result<()> {
+    greet(&session)?;
+    let history = session.data_dir().join(HISTORY_FILE);
+    let session = Rc::new(RefCell::new(session));
+    let config = Config::builder()
+        .max_history_size(HISTORY_LINES_MAX)?
+        .history_ignore_space(true)
+        .auto_add_history(true)
+        .completion_type(CompletionType::List)
+        .completion_show_all_if_ambiguous(true)
+        .build();
+    let mut editor: Editor<Assistant, FileHistory> = Editor::with_config(config)?;
+    editor.set_helper(Some(Assistant { session: session.clone(), files: FilenameCompleter::new() }));
+    // The first time there is none; a history that can't be read or kept is no reason to refuse work.
+    let _ = editor.load_history(&history);
+    loop {
+        match editor.readline(PROMPT) {
+            Ok(input) => {
+                let _ = editor.append_history(&history);
+                if session.borrow_mut().enter(&input)? == Next::Leave {
+                    break;
+                }
+            }
+            Err(ReadlineError::Interrupted) => printing::out("(.exit or Ctrl-D leaves)")?,
+            Err(ReadlineError::Signal(_)) => {}
+            Err(ReadlineError::Eof) => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn greet(session: &Session) -> anyhow::Result<()> {
+    let modules: Vec<&str> = session.modules().collect();
+    let modules = if modules.is_empty() { "none".to_owned() } else { modules.join(", ") };
+    let version = env!("CARGO_PKG_VERSION");
+    printing::out(&format!("vm-system {version}; modules: {modules}. Type .help for help, Ctrl-D to leave."))?;
+    Ok(())
+}
+
+/// What rustyline asks while a line is typed.
+struct Assistant {
+    /// Never borrowed while a line is read, so borrowing it from here can't fail.
+    session: Rc<RefCell<Session>>,
+    files: FilenameCompleter,
+}
+
+impl Helper for Assistant {}
+impl Highlighter for Assistant {}
+
+impl Hinter for Assistant {
+    type Hint = String;
+}
+
+impl Validator for Assistant {
+    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
+        let input = context.input();
+        let complete = (is_command(input) && !input.contains('\n')) || Scanner::scan(input).need() == Need::Nothing;
+        Ok(if complete { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
+    }
+}
+
+impl Completer for Assistant {
+    type Candidate = Pair;
+
+    fn complete(&self, line: &str, pos: usize, context: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let before = line.get(..pos).unwrap_or(line);
+        let (partial, names): (&str, Vec<String>) = match wanted(before) {
+            None => return Ok((pos, Vec::new())),
+            Some(Wanted::File) => return self.files.complete(line, pos, context),
+            Some(Wanted::Command { partial }) => {
+                let commands = COMMANDS.iter().map(|(command, _)| (*command).to_owned());
+                (partial, commands.filter(|command| command.starts_with(partial)).collect())
+            }
+            Some(Wanted::Module { partial }) => {
+                let session = self.session.borrow();
+                (partial, session.modules().filter(|name| name.starts_with(partial)).map(str::to_owned).collect())
+            }
+            Some(Wanted::Name { path, partial }) => (partial, self.session.borrow_mut().names(&path, partial)),
+        };
+        let pair = |name: String| Pair { display: name.clone(), replacement: name };
+        Ok((pos - partial.len(), names.into_iter().map(pair).collect()))
+    }
+}
