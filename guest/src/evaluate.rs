@@ -1,0 +1,181 @@
+//! Running a script or a module to its end, jobs included.
+use crate::exception::Exception;
+use crate::js::{self, JSContext, Raw, Value};
+use crate::memory::{Block, CText};
+use crate::render::{self, Rendered, Rendering};
+use crate::{host, interrupt, jobs, session};
+use core::ffi::{CStr, c_char, c_void};
+use javy::quickjs::qjs;
+
+/// `mode` of the WIT, in its order.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Mode {
+    Script = 0,
+    Repl = 1,
+    Module = 2,
+}
+
+pub enum Outcome {
+    Value(Rendered),
+    Exception(Exception),
+    Pending,
+    TooLarge(u64),
+}
+
+/// Runs `source` and every job it queued.
+pub fn evaluate(source: Block, name: Block, mode: Mode, value_max: u32) -> Outcome {
+    session::enter();
+    interrupt::clear();
+    // SAFETY: a live runtime; an older failure is none of this script's.
+    unsafe { qjs::JS_TakeOutOfMemory(js::runtime()) };
+    let (Some(source), Some(name)) = (source.into_c_text(), name.into_c_text()) else {
+        js::throw_out_of_memory();
+        return Outcome::Exception(Exception::pending());
+    };
+    let script = core::str::from_utf8(name.bytes()).unwrap_or("");
+    let outcome = match run(&source, &name, mode) {
+        Ok(completion) => settle(completion, script, value_max),
+        Err(js::Thrown) => Outcome::Exception(Exception::in_script(js::take_exception(), script)),
+    };
+    // jobs of a script that failed, and of user code that rendering called
+    let finished = jobs::run();
+    jobs::report_rejections(finished && !matches!(outcome, Outcome::Exception(_)));
+    match outcome {
+        Outcome::Exception(exception) => Outcome::Exception(exception),
+        _ if !finished => Outcome::Exception(Exception::interrupted()),
+        outcome => outcome,
+    }
+}
+
+/// What the engine answered, before promises are followed.
+enum Completion {
+    /// Of a script: a promise among others.
+    Value(Value),
+    /// Of a script with await: a promise of `{ value }`.
+    Async(Value),
+    /// Of a module: a promise of nothing.
+    Module(Value),
+}
+
+fn run(source: &CText, name: &CText, mode: Mode) -> js::Result<Completion> {
+    let text = source.bytes();
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let (flags, completion): (u32, fn(Value) -> Completion) = match mode {
+        Mode::Module => (qjs::JS_EVAL_TYPE_MODULE, Completion::Module),
+        // An async evaluation costs half as much again. Without the letters there is no await to need it.
+        Mode::Script | Mode::Repl if !mentions_await(text) => (qjs::JS_EVAL_TYPE_GLOBAL, Completion::Value),
+        Mode::Script | Mode::Repl => (qjs::JS_EVAL_TYPE_GLOBAL | qjs::JS_EVAL_FLAG_ASYNC, Completion::Async),
+    };
+    // SAFETY: both texts end with NUL and outlive the call. The flag only matters while the script declares its
+    // globals, which happens in here.
+    let value = Value::checked(unsafe {
+        qjs::JS_SetRedeclaration(js::runtime(), mode == Mode::Repl);
+        let result = qjs::JS_Eval(
+            js::context(),
+            text.as_ptr().cast(),
+            text.len() as _,
+            name.bytes().as_ptr().cast(),
+            flags as core::ffi::c_int,
+        );
+        qjs::JS_SetRedeclaration(js::runtime(), false);
+        result
+    })?;
+    Ok(completion(value))
+}
+
+fn mentions_await(source: &[u8]) -> bool {
+    source.windows(5).any(|window| window == b"await")
+}
+
+/// Runs the jobs, follows the promise if there is one, and renders the value.
+fn settle(completion: Completion, script: &str, value_max: u32) -> Outcome {
+    if let Completion::Value(value) | Completion::Async(value) | Completion::Module(value) = &completion
+        && js::is_promise(value.raw())
+    {
+        jobs::forget_rejection(value.raw());
+    }
+    if !jobs::run() {
+        return Outcome::Exception(Exception::interrupted());
+    }
+    let value = match completion {
+        Completion::Value(value) => follow(value),
+        Completion::Module(value) => follow(value).map(|_| Value::undefined()),
+        Completion::Async(value) => follow(value).and_then(|wrapped| match js::get_named(wrapped.raw(), c"value") {
+            Ok(value) => follow(value),
+            Err(js::Thrown) => Err(Unsettled::Rejected(js::take_exception())),
+        }),
+    };
+    match value {
+        Ok(value) => match render::render(value.raw(), value_max) {
+            Rendering::Done(rendered) => Outcome::Value(rendered),
+            Rendering::TooLarge(bytes) => Outcome::TooLarge(bytes),
+            Rendering::Stopped(exception) => Outcome::Exception(exception),
+        },
+        Err(Unsettled::Rejected(reason)) => Outcome::Exception(Exception::in_script(reason, script)),
+        Err(Unsettled::Pending) => Outcome::Pending,
+    }
+}
+
+enum Unsettled {
+    Rejected(Value),
+    Pending,
+}
+
+/// The value of a promise whose jobs have all run; any other value is itself.
+fn follow(value: Value) -> Result<Value, Unsettled> {
+    if !js::is_promise(value.raw()) {
+        return Ok(value);
+    }
+    jobs::forget_rejection(value.raw());
+    // SAFETY: a promise.
+    let (state, result) = unsafe {
+        let state = qjs::JS_PromiseState(js::context(), value.raw());
+        (state, Value::owned(qjs::JS_PromiseResult(js::context(), value.raw())))
+    };
+    match state {
+        qjs::JSPromiseStateEnum_JS_PROMISE_FULFILLED => Ok(result),
+        qjs::JSPromiseStateEnum_JS_PROMISE_REJECTED => Err(Unsettled::Rejected(result)),
+        _ => Err(Unsettled::Pending),
+    }
+}
+
+pub fn install() {
+    // SAFETY: a live runtime and a plain function; names are resolved the engine's way.
+    unsafe { qjs::JS_SetModuleLoaderFunc(js::runtime(), None, Some(load_module), core::ptr::null_mut()) };
+}
+
+/// Asks the host for a module's source.
+unsafe extern "C" fn load_module(
+    _context: *mut JSContext,
+    name: *const c_char,
+    _opaque: *mut c_void,
+) -> *mut qjs::JSModuleDef {
+    // SAFETY: the engine passes a C string.
+    let name = unsafe { CStr::from_ptr(name) };
+    match compile_module(name) {
+        Ok(module) => js::address(module).cast(),
+        Err(js::Thrown) => core::ptr::null_mut(),
+    }
+}
+
+fn compile_module(name: &CStr) -> js::Result<Raw> {
+    let source = match host::load_module(name.to_bytes()) {
+        Ok(source) => source.into_c_text().ok_or_else(js::throw_out_of_memory)?,
+        Err(reason) => {
+            return Err(js::throw_reference_error(core::str::from_utf8(reason.bytes()).unwrap_or("no such module")));
+        }
+    };
+    let flags = qjs::JS_EVAL_TYPE_MODULE | qjs::JS_EVAL_FLAG_COMPILE_ONLY;
+    // SAFETY: the source ends with NUL and outlives the call.
+    let module = Value::checked(unsafe {
+        qjs::JS_Eval(
+            js::context(),
+            source.bytes().as_ptr().cast(),
+            source.bytes().len() as _,
+            name.as_ptr(),
+            flags as core::ffi::c_int,
+        )
+    })?;
+    // the context keeps compiled modules, so giving back this reference doesn't free it
+    Ok(module.raw())
+}

@@ -1,0 +1,131 @@
+//! What was thrown, told without trusting it: getters that throw and proxies are ordinary here.
+use crate::js::{self, Utf8, Value};
+use crate::text::Text;
+use crate::{interrupt, render};
+use javy::quickjs::qjs;
+
+/// Why a script ended, as numbered in the WIT.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Cause {
+    Thrown = 0,
+    Interrupted = 1,
+    OutOfMemory = 2,
+    StackOverflow = 3,
+}
+
+pub struct Exception {
+    pub cause: Cause,
+    /// The error's `name`; empty for what is no Error.
+    pub class: Text,
+    pub message: Text,
+    pub stack: Text,
+    /// From 1; 0 when unknown.
+    pub line: u32,
+    pub column: u32,
+}
+
+impl Exception {
+    /// The exception that is pending.
+    pub fn pending() -> Exception {
+        Exception::of(js::take_exception())
+    }
+
+    pub fn of(thrown: Value) -> Exception {
+        Exception::in_script(thrown, "")
+    }
+
+    /// `script`: whose frame gives line and column, if the stack has one.
+    pub fn in_script(thrown: Value, script: &str) -> Exception {
+        // SAFETY: a live runtime.
+        let no_memory = unsafe { qjs::JS_TakeOutOfMemory(js::runtime()) };
+        let raw = thrown.raw();
+        let mut exception = if js::is_error(raw) {
+            let stack = member(raw, c"stack");
+            let (line, column) = position(stack.str(), script);
+            let message = member(raw, c"message");
+            let class = match member(raw, c"name") {
+                name if name.bytes().is_empty() => Text::Static("Error"),
+                name => name,
+            };
+            Exception { cause: Cause::Thrown, class, message, stack, line, column }
+        } else {
+            let class = Text::Static("");
+            Exception {
+                cause: Cause::Thrown,
+                class,
+                message: render::string(raw),
+                stack: Text::Static(""),
+                line: 0,
+                column: 0,
+            }
+        };
+        exception.cause = match (exception.class.str(), exception.message.str()) {
+            _ if interrupt::stopped() || js::is_uncatchable(raw) => Cause::Interrupted,
+            ("InternalError", "out of memory") => Cause::OutOfMemory,
+            // the engine throws null when it has no memory for the Error itself
+            _ if no_memory && js::is_null(raw) => Cause::OutOfMemory,
+            ("RangeError" | "InternalError", "Maximum call stack size exceeded" | "stack overflow") => {
+                Cause::StackOverflow
+            }
+            _ => Cause::Thrown,
+        };
+        match exception.cause {
+            Cause::Interrupted => {
+                exception.class = Text::Static("InternalError");
+                exception.message = Text::Static("interrupted");
+            }
+            Cause::OutOfMemory => {
+                exception.class = Text::Static("InternalError");
+                exception.message = Text::Static("out of memory");
+            }
+            Cause::Thrown | Cause::StackOverflow => {}
+        }
+        exception
+    }
+
+    /// There was no exception to take: the host stopped the jobs.
+    pub fn interrupted() -> Exception {
+        Exception {
+            cause: Cause::Interrupted,
+            class: Text::Static("InternalError"),
+            message: Text::Static("interrupted"),
+            stack: Text::Static(""),
+            line: 0,
+            column: 0,
+        }
+    }
+}
+
+/// A property as text; empty when there is none or reading it throws.
+fn member(error: js::Raw, name: &core::ffi::CStr) -> Text {
+    let text = js::get_named(error, name).and_then(|value| {
+        if js::is_undefined(value.raw()) || js::is_symbol(value.raw()) {
+            return Ok(Text::Static(""));
+        }
+        Text::clean(Utf8::of(value.raw())?)
+    });
+    text.unwrap_or_else(|_| {
+        drop(js::take_exception());
+        Text::Static("")
+    })
+}
+
+/// Line and column of the first frame in `script`, or else of the first frame that has them. A frame is
+/// `    at name (file:line:column)` or `    at file:line:column`.
+fn position(stack: &str, script: &str) -> (u32, u32) {
+    let mut first = (0, 0);
+    for frame in stack.lines() {
+        let place = frame.trim_end().trim_end_matches(')');
+        let mut parts = place.rsplitn(3, ':');
+        let column = parts.next().and_then(|text| text.parse().ok());
+        let line = parts.next().and_then(|text| text.parse().ok());
+        let (Some(column), Some(line)) = (column, line) else { continue };
+        if script.is_empty() || parts.next().is_some_and(|file| file.ends_with(script)) {
+            return (line, column);
+        }
+        if first == (0, 0) {
+            first = (line, column);
+        }
+    }
+    first
+}

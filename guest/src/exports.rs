@@ -1,0 +1,104 @@
+//! `vm:session/guest`: what the host asks of a session.
+use crate::abi::wit;
+use crate::call::{Call, Item, Slot};
+use crate::evaluate::{self, Mode, Outcome};
+use crate::exception::Exception;
+use crate::js;
+use crate::memory::Block;
+use crate::render::Rendered;
+use crate::session;
+use crate::text::Text;
+
+/// Answers one call: the arguments are on the stack, the last on top, and the result goes onto the tape.
+pub fn call(call: &mut Call, which: usize) {
+    let name = wit().exports.slice()[which].name.text();
+    // Without memory for the few items of an answer the bindings would read beyond the tape, which traps.
+    let _ = match name {
+        "eval" => eval(call),
+        "start" => {
+            let stack_max = int(call) as u32;
+            let memory_max = unsigned(call);
+            let seed = unsigned(call);
+            session::start(seed, memory_max, stack_max);
+            Ok(())
+        }
+        "seal" => call.put(Item::Int(session::seal() as i64)),
+        "memory-used" => call.put(Item::Int(session::memory_used() as i64)),
+        "builtins" => builtins(call),
+        _ => panic!("the world exports more than this guest knows: {name}"),
+    };
+}
+
+fn eval(call: &mut Call) -> js::Result<()> {
+    let value_max = int(call) as u32;
+    let mode = match call.pop() {
+        Some(Slot::Enum { case: 1, .. }) => Mode::Repl,
+        Some(Slot::Enum { case: 2, .. }) => Mode::Module,
+        _ => Mode::Script,
+    };
+    let name = text(call);
+    let source = text(call);
+    match evaluate::evaluate(source, name, mode, value_max) {
+        Outcome::Value(value) => put_value(call, value),
+        Outcome::Exception(exception) => put_exception(call, exception),
+        Outcome::Pending => call.put(Item::Case(2)),
+        Outcome::TooLarge(bytes) => {
+            call.put(Item::Case(3))?;
+            call.put(Item::Int(bytes as i64))
+        }
+    }
+}
+
+fn put_value(call: &mut Call, value: Rendered) -> js::Result<()> {
+    call.put(Item::Case(0))?;
+    call.put(Item::Case(value.ty as u32))?;
+    call.put(Item::Text(value.preview))?;
+    match value.json {
+        Some(json) => {
+            call.put(Item::Case(1))?;
+            call.put(Item::Text(json))
+        }
+        None => call.put(Item::Case(0)),
+    }
+}
+
+fn put_exception(call: &mut Call, exception: Exception) -> js::Result<()> {
+    call.put(Item::Case(1))?;
+    call.put(Item::Case(exception.cause as u32))?;
+    call.put(Item::Text(exception.class))?;
+    call.put(Item::Text(exception.message))?;
+    call.put(Item::Text(exception.stack))?;
+    call.put(Item::Int(i64::from(exception.line)))?;
+    call.put(Item::Int(i64::from(exception.column)))
+}
+
+fn builtins(call: &mut Call) -> js::Result<()> {
+    let names = session::builtins();
+    call.put(Item::List(names.len()))?;
+    for name in names {
+        call.put(Item::Text(Text::Owned(name.into_bytes())))?;
+    }
+    Ok(())
+}
+
+fn int(call: &mut Call) -> i64 {
+    match call.pop() {
+        Some(Slot::Int(value)) => value,
+        _ => 0,
+    }
+}
+
+fn unsigned(call: &mut Call) -> u64 {
+    match call.pop() {
+        Some(Slot::BigUnsigned(value)) => value,
+        _ => 0,
+    }
+}
+
+fn text(call: &mut Call) -> Block {
+    match call.pop() {
+        Some(Slot::Text(block)) => block,
+        // SAFETY: an empty block owns nothing.
+        _ => unsafe { Block::from_raw(core::ptr::null_mut(), 0) },
+    }
+}

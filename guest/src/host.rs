@@ -1,0 +1,61 @@
+//! `vm:session/control`, called as the core functions that the component model lowers it to.
+use crate::memory::Block;
+
+#[link(wasm_import_module = "vm:session/control@0.1.0")]
+unsafe extern "C" {
+    #[link_name = "poll"]
+    fn control_poll() -> i32;
+    #[link_name = "clock"]
+    fn control_clock() -> u64;
+    #[link_name = "log"]
+    fn control_log(level: i32, text: *const u8, length: usize) -> i32;
+    #[link_name = "load-module"]
+    fn control_load_module(name: *const u8, length: usize, result: *mut LoadedModule);
+}
+
+/// `result<string, string>` in memory.
+#[repr(C)]
+struct LoadedModule {
+    is_error: u8,
+    text: *mut u8,
+    length: usize,
+}
+
+/// Whether the script should stop now.
+pub fn poll() -> bool {
+    // SAFETY: no parameters, no memory.
+    unsafe { control_poll() != 0 }
+}
+
+/// Nanoseconds since 1970, coarse.
+pub fn clock() -> u64 {
+    // SAFETY: no parameters, no memory.
+    unsafe { control_clock() }
+}
+
+/// One rendered console call. True when the script should stop now.
+pub fn log(level: Level, text: &[u8]) -> bool {
+    // SAFETY: the host only reads `text`.
+    unsafe { control_log(level as i32, text.as_ptr(), text.len()) != 0 }
+}
+
+/// Console levels, as numbered in the WIT.
+#[derive(Clone, Copy)]
+pub enum Level {
+    Log = 0,
+    Info = 1,
+    Warn = 2,
+    Error = 3,
+    Debug = 4,
+}
+
+/// Source of a module, or why there is none.
+pub fn load_module(name: &[u8]) -> Result<Block, Block> {
+    let mut loaded = LoadedModule { is_error: 0, text: core::ptr::null_mut(), length: 0 };
+    // SAFETY: the host reads `name` and fills in `loaded`, whose text is a block of cabi_realloc that becomes ours.
+    let text = unsafe {
+        control_load_module(name.as_ptr(), name.len(), &mut loaded);
+        Block::from_raw(loaded.text, loaded.length)
+    };
+    if loaded.is_error == 0 { Ok(text) } else { Err(text) }
+}

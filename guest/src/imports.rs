@@ -1,0 +1,151 @@
+//! The functions of the listed modules, as JavaScript sees them: `__imports['vm:fs/files@0.1.0'].readFileSync`.
+use crate::abi::wit;
+use crate::call::{self, Call, Slot};
+use crate::js::{self, Atom, JSContext, Raw, Value};
+use crate::lower::{Lowering, Refusal};
+use crate::wit::{EMPTY, ImportFunction, camel_case, kind};
+use core::cell::OnceCell;
+use core::ffi::c_int;
+use std::ffi::CString;
+
+/// The interface that belongs to the guest itself, whatever version it has.
+const CONTROL: &str = "vm:session/control";
+
+/// Names of properties, interned once.
+pub struct Names {
+    pub tag: Atom,
+    pub val: Atom,
+    message: Atom,
+    payload: Atom,
+    /// By the index of the record or flags type.
+    pub records: Vec<Vec<Atom>>,
+    pub flags: Vec<Vec<Atom>>,
+}
+
+static NAMES: js::SingleThread<OnceCell<Names>> = js::SingleThread(OnceCell::new());
+
+pub fn names() -> &'static Names {
+    match NAMES.0.get() {
+        Some(names) => names,
+        None => panic!("imports::define comes first"),
+    }
+}
+
+fn atoms(names: impl Iterator<Item = &'static str>) -> js::Result<Vec<Atom>> {
+    names.map(|name| js::atom(camel_case(name).as_bytes())).collect()
+}
+
+/// Defines `__imports` on the global object.
+pub fn define() -> js::Result<()> {
+    let records = wit().records.slice().iter();
+    let flags = wit().flags.slice().iter();
+    let names = Names {
+        tag: js::atom(b"tag")?,
+        val: js::atom(b"val")?,
+        message: js::atom(b"message")?,
+        payload: js::atom(b"payload")?,
+        records: records
+            .map(|record| atoms(record.shape.slice().iter().map(|field| field.name.text())))
+            .collect::<js::Result<_>>()?,
+        flags: flags
+            .map(|flags| atoms(flags.shape.slice().iter().map(|name| name.text())))
+            .collect::<js::Result<_>>()?,
+    };
+    // init runs once
+    let _ = NAMES.0.set(names);
+
+    let imports = Value::object()?;
+    let mut interface: Option<(&str, Value)> = None;
+    for (index, function) in wit().imports.slice().iter().enumerate() {
+        let Some(owner) = function.interface.get() else { continue };
+        // names with brackets are methods of resources
+        if owner.starts_with(CONTROL) || function.name.text().starts_with('[') || function.call.is_none() {
+            continue;
+        }
+        // functions of one interface come in a row
+        if interface.as_ref().is_none_or(|(name, _)| *name != owner) {
+            let object = Value::object()?;
+            imports.define(js::atom(owner.as_bytes())?, Value::copy_of(object.raw()))?;
+            interface = Some((owner, object));
+        }
+        if let Some((_, object)) = &interface {
+            let name = camel_case(function.name.text());
+            let c_name = CString::new(name.as_bytes()).unwrap_or_default();
+            let native = Value::function(call_import, &c_name, function.params.slice().len(), index as i32)?;
+            object.define(js::atom(name.as_bytes())?, native)?;
+        }
+    }
+    Value::global().define_hidden(c"__imports", imports)
+}
+
+/// What every imported function is to QuickJS; `index` tells which one was called.
+unsafe extern "C" fn call_import(
+    _context: *mut JSContext,
+    _this: Raw,
+    count: c_int,
+    arguments: *mut Raw,
+    index: c_int,
+) -> Raw {
+    // SAFETY: the engine passes `count` arguments.
+    let arguments = unsafe { core::slice::from_raw_parts(arguments, count.max(0) as usize) };
+    let function = &wit().imports.slice()[index as usize];
+    let mut call = call::take();
+    let result = run(&mut call, function, arguments);
+    call::give_back(call);
+    match result {
+        Ok(value) => value.into_raw(),
+        Err(js::Thrown) => js::EXCEPTION,
+    }
+}
+
+fn run(call: &mut Call, function: &ImportFunction, arguments: &[Raw]) -> js::Result<Value> {
+    let mut lowering = Lowering::new(call);
+    for (index, ty) in function.params.slice().iter().enumerate() {
+        let argument = arguments.get(index).copied().unwrap_or(js::UNDEFINED);
+        if let Err(refusal) = lowering.value(*ty, argument) {
+            return Err(explain(function, index, refusal));
+        }
+    }
+    lowering.finish()?;
+    if let Some(host) = function.call {
+        // SAFETY: the call holds the parameters in the order in which the bindings pop them.
+        unsafe { host((call as *mut Call).cast()) };
+    }
+    let result = if function.result == EMPTY {
+        Ok(Value::undefined())
+    } else if wit().resolve(function.result).0 == kind::RESULT {
+        result(call)
+    } else {
+        Ok(call.pop_js())
+    };
+    if call.failed { Err(js::Thrown) } else { result }
+}
+
+#[cold]
+fn explain(function: &ImportFunction, index: usize, refusal: Refusal) -> js::Thrown {
+    match refusal {
+        Refusal::Thrown => js::Thrown,
+        Refusal::Mismatch { path, problem } => {
+            let name = camel_case(function.name.text());
+            js::throw_type_error(&format!("{name}: argument {}{path}: {problem}", index + 1))
+        }
+    }
+}
+
+/// A result<T, E>: its value, or an Error with E as its message, or as its `payload` when E is no string.
+fn result(call: &mut Call) -> js::Result<Value> {
+    let Some(Slot::Case { case, payload, .. }) = call.pop() else { return Ok(Value::undefined()) };
+    let value = if payload { call.pop_js() } else { Value::undefined() };
+    if case == 0 || call.failed {
+        return Ok(value);
+    }
+    // SAFETY: makes an Error with a stack; the message comes below, since the engine cuts it at 256 bytes.
+    let error = Value::checked(unsafe { javy::quickjs::qjs::JS_NewPlainError(js::context(), c"".as_ptr()) })?;
+    if js::is_string(value.raw()) {
+        error.define(names().message, value)?;
+    } else {
+        error.define(names().message, Value::string(b"the host answered with an error")?)?;
+        error.define(names().payload, value)?;
+    }
+    Err(js::throw(error))
+}

@@ -1,0 +1,143 @@
+//! Blocks of libc's malloc, which the component's ABI hands back and forth.
+use core::ffi::c_void;
+
+unsafe extern "C" {
+    fn malloc(size: usize) -> *mut u8;
+    fn realloc(block: *mut u8, size: usize) -> *mut u8;
+    fn free(block: *mut u8);
+}
+
+/// Memory for the host or the bindings to write into. Nothing sensible can be answered when there is none left: the
+/// host bounds what it writes, and `probe` is asked before the bindings copy lists.
+#[unsafe(no_mangle)]
+extern "C" fn cabi_realloc(old: *mut u8, old_size: usize, align: usize, size: usize) -> *mut u8 {
+    if size == 0 {
+        return align as *mut u8;
+    }
+    // SAFETY: `old` is a block of this function when `old_size` isn't 0.
+    let block = unsafe { if old_size == 0 { malloc(size) } else { realloc(old, size) } };
+    if block.is_null() {
+        core::arch::wasm32::unreachable();
+    }
+    block
+}
+
+/// Whether a block of `size` bytes could be had now.
+pub fn probe(size: usize) -> bool {
+    // SAFETY: a block that is freed at once; free accepts null.
+    unsafe {
+        let block = malloc(size);
+        free(block);
+        !block.is_null()
+    }
+}
+
+/// Bytes in a block that `cabi_realloc` made, owned.
+pub struct Block {
+    pointer: *mut u8,
+    length: usize,
+}
+
+impl Block {
+    /// # Safety
+    /// `pointer` must be a block of `length` bytes from `cabi_realloc` that nobody else frees.
+    pub unsafe fn from_raw(pointer: *mut u8, length: usize) -> Block {
+        Block { pointer, length }
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        if self.length == 0 {
+            return &[];
+        }
+        // SAFETY: the block holds `length` initialised bytes while `self` lives.
+        unsafe { core::slice::from_raw_parts(self.pointer, self.length) }
+    }
+
+    /// The same bytes with a NUL after them, as QuickJS wants its sources; `None` when there is no memory.
+    pub fn into_c_text(mut self) -> Option<CText> {
+        let length = self.length;
+        let old = if length == 0 { core::ptr::null_mut() } else { self.pointer };
+        // SAFETY: `old` is null or this block, which realloc takes over.
+        let grown = unsafe { realloc(old, length + 1) };
+        if grown.is_null() {
+            return None;
+        }
+        // SAFETY: the last of the block's `length + 1` bytes.
+        unsafe { grown.add(length).write(0) };
+        (self.pointer, self.length) = (grown, length + 1);
+        Some(CText(self))
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        if self.length != 0 {
+            // SAFETY: owned, and a block because it isn't empty.
+            unsafe { free(self.pointer) }
+        }
+    }
+}
+
+/// Bytes with a NUL behind them.
+pub struct CText(Block);
+
+impl CText {
+    /// Without the NUL.
+    pub fn bytes(&self) -> &[u8] {
+        let bytes = self.0.bytes();
+        &bytes[..bytes.len() - 1]
+    }
+}
+
+/// Frees a block when the call that lent it is over.
+pub struct Deferred(*mut u8);
+
+impl Deferred {
+    /// # Safety
+    /// As for [`Block::from_raw`].
+    pub unsafe fn from_raw(pointer: *mut u8) -> Deferred {
+        Deferred(pointer)
+    }
+}
+
+impl Drop for Deferred {
+    fn drop(&mut self) {
+        // SAFETY: owned since `from_raw`.
+        unsafe { free(self.0) }
+    }
+}
+
+/// Takes every hole of the heap that a block of 16 bytes or more fits into, and keeps it: the new objects of a session
+/// then share fresh pages, instead of dirtying a page of the image each. Returns the bytes taken.
+pub fn plug_holes() -> u64 {
+    const LARGEST: usize = 64 << 10;
+    let mut plugged = 0;
+    // SAFETY: blocks are only allocated and, when they lie beyond the used heap, freed again.
+    unsafe {
+        // Whatever is larger than any hole comes from the end of the heap and shows where that is.
+        let mark = malloc(512 << 10);
+        free(mark);
+        if mark.is_null() {
+            return 0;
+        }
+        let mut size = LARGEST;
+        while size >= 16 {
+            loop {
+                let block = malloc(size - 4);
+                if block.is_null() {
+                    break;
+                }
+                if block >= mark {
+                    free(block);
+                    break;
+                }
+                plugged += size as u64;
+            }
+            size = if size > 256 { size / 2 } else { size - 16 };
+        }
+    }
+    plugged
+}
+
+/// What wit-dylib calls this type: an opaque pointer.
+pub type Context = *mut c_void;
