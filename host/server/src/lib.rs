@@ -1,4 +1,13 @@
 //! The daemon and the command line of vm-system.
+//!
+//! A request takes three hops after its handler: [`registry::Registry`], the session's task, the sandbox.
 #![forbid(unsafe_code)]
 
+pub mod api;
+pub mod app;
 pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod fault;
+pub mod registry;
+pub mod session;

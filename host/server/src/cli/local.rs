@@ -11,7 +11,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::value_parser;
 use model::{ConsoleLevel, Exception, Limits, ModuleName};
-use sandbox::{Config, Engine, Image, Library, Mode, Ran, Recipe, Root, Sandbox, Script, Setup, Stop};
+use sandbox::{
+    Config, Engine, Image, Library, Mode, Ran, Recipe, Refusal, RefusalReason, Root, Sandbox, Script, Setup, Stop,
+};
 
 use super::interrupt::Interrupts;
 use super::{EXIT_USAGE, Globals, printing};
@@ -151,11 +153,7 @@ impl Local {
                 Engine::new(config).with_context(|| format!("cannot start the engine on {}", data_dir.display()))?;
             let mut modules = Vec::new();
             for raw in &args.modules {
-                let module = engine.registry().look_up(raw).map_err(|refusal| {
-                    let known: Vec<&str> = engine.registry().modules().map(|module| module.name).collect();
-                    let reason = refusal.reason.as_str();
-                    usage(format!("--module {raw}: {reason}: {refusal}\nKnown modules: {}", known.join(", ")))
-                })?;
+                let module = engine.registry().look_up(raw).map_err(|refusal| refused(raw, &refusal))?;
                 modules.push(ModuleName::parse(module.name)?);
             }
             let recipe = Recipe { modules, libraries };
@@ -307,9 +305,17 @@ fn library(path: &Path) -> anyhow::Result<Library> {
     Ok(Library { name: source.name, source: source.text.into() })
 }
 
+fn refused(raw: &str, refusal: &Refusal) -> anyhow::Error {
+    let known = match refusal.reason {
+        RefusalReason::Builtin => format!("; modules are: {}", refusal.known.join(", ")),
+        RefusalReason::Unknown => String::new(),
+    };
+    usage(format!("--module {raw} ({}): {refusal}{known}", refusal.reason.as_str()))
+}
+
 fn image_error(error: sandbox::Error, recipe: &Recipe) -> anyhow::Error {
     match error {
-        sandbox::Error::Refused(refusal) => usage(refusal.to_string()),
+        sandbox::Error::Refused(refusal) => refused(&refusal.module, &refusal),
         sandbox::Error::Library { name, exception } => {
             match recipe.libraries.iter().find(|library| library.name == name) {
                 Some(library) => LibraryFailed { exception, library: library.clone() }.into(),

@@ -13,6 +13,9 @@ pub use inspect::inspect;
 /// Exit status when whoever read our output went away: what a shell reports for death by SIGPIPE.
 pub const EXIT_PIPE: u8 = 141;
 
+/// Stack frames that are shown; of a runaway recursion the rest is the same.
+const FRAMES_MAX: usize = 10;
+
 /// Writes `text` and a line break to stdout. Fails when the reader is gone or the disk is full; never panics.
 pub fn out(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
@@ -116,11 +119,22 @@ fn body(exception: &Exception, limits: &Limits) -> String {
     }
     if let Some(stack) = &exception.stack {
         let frames = stack.strip_prefix(exception.message.as_str()).unwrap_or(stack).trim_matches('\n');
-        if !frames.trim().is_empty() {
-            let _ = write!(out, "\n{}", frames.trim_end());
+        let mut lines = frames.lines().filter(|line| !line.trim().is_empty());
+        for line in lines.by_ref().take(FRAMES_MAX) {
+            let _ = write!(out, "\n{line}");
+        }
+        match lines.count() {
+            0 => {}
+            more => {
+                let _ = write!(out, "\n    ... {more} more");
+            }
         }
     }
-    let advice = exception.code.map(|code| advice(code, limits)).unwrap_or_default();
+    let advice = match exception.code {
+        Some(code) => advice(code, limits),
+        None if exception.message.contains("Invalid module") => "Modules are granted with --module NAME".to_owned(),
+        None => String::new(),
+    };
     if !advice.is_empty() {
         let _ = write!(out, "\n{advice}");
     }
@@ -228,6 +242,18 @@ mod tests {
     fn a_limit_names_the_flag_that_raises_it() {
         let shown = show(&thrown("CPU", None, None, Some(ErrorCode::CpuLimitExceeded)));
         assert_eq!(shown, "CPU [CPU_LIMIT_EXCEEDED]\nRaise it with --cpu-ms N");
+    }
+
+    #[test]
+    fn a_long_stack_is_cut() {
+        let shown = show(&thrown("RangeError: deep", Some(&"    at r (app.js:1:1)\n".repeat(500)), None, None));
+        assert!(shown.ends_with("    at r (app.js:1:1)\n    ... 490 more"), "{shown}");
+    }
+
+    #[test]
+    fn a_module_that_is_not_granted_says_how_to_grant_it() {
+        let shown = show(&thrown("Error: Invalid module \"fs\"", None, None, None));
+        assert!(shown.ends_with("\nModules are granted with --module NAME"), "{shown}");
     }
 
     #[test]

@@ -44,9 +44,9 @@ const EXAMPLES: &str = "\
 Examples:
   vm-system run hello.js
   echo '[1,2,3].map(x => x * x)' | vm-system run -
-  vm-system run report.js --module fs --root ./data     the script may read and write files in ./data
-  vm-system run app.mjs                                 an ES module; imports come from beneath the root
-  vm-system run use.js --library lodash.js              lodash is loaded once and kept in the image
+  vm-system run app.mjs                        an ES module; imports come from beneath the root
+  vm-system run report.js --module fs --root ./data      may read and write files in ./data
+  vm-system run use.js --library lodash.js               loaded once and kept in the image
   vm-system run job.js --cpu-ms 10000 --json | jq .status
 
 Exit status:
@@ -55,9 +55,10 @@ Exit status:
   2    the command line is wrong, a file can't be read, or a module is a built-in or unknown
   124  it ran out of time: --cpu-ms and --wall-ms raise the limits
   130  it was stopped by Ctrl-C
+  141  nobody reads stdout any more; the script was stopped
 
-The first run with a new set of modules and libraries builds an image, which takes seconds; it is kept in the data
-directory, and the next runs start in milliseconds.";
+The first run with a new set of modules and libraries builds an image, which
+takes seconds. It is kept in the data directory; later runs start at once.";
 
 /// Runs the script and returns its exit status.
 pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {

@@ -1,18 +1,146 @@
 //! `vm-system serve`.
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::ValueEnum;
+use model::Limits;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::Globals;
+use crate::app::App;
+use crate::config::Config;
 
 /// Flags of `serve`.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  vm-system serve
+  vm-system serve --listen 127.0.0.1:0 --db /var/lib/vm/vm.db --data-dir /var/lib/vm/cache
+  vm-system serve --max-sessions 10000 --max-cpu-ms 10000
+
+The first start on a new data directory compiles the engine, which takes seconds; later starts take milliseconds.
+When it listens, it prints `vm-system listening on http://ADDR` on stdout; its log goes to stderr.
+SIGINT or SIGTERM stops it: running scripts get --grace-ms to finish, then they are cancelled and recorded.")]
 pub struct Args {
-    /// Address to listen on; port 0 picks a free one
+    /// Address to listen on; port 0 picks a free one. There is no authentication: keep it on the loopback
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3210")]
-    pub listen: SocketAddr,
+    listen: SocketAddr,
+    /// Sessions that can be live at once; more are refused with 503 SESSION_LIMIT
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    max_sessions: u32,
+    /// Threads that scripts run on: so many can compute or wait at once [default: 4 a core, at least 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    threads: Option<u16>,
+    /// Interrupt scripts by epoch as well: slower code, and a second, independent way to stop it
+    #[arg(long)]
+    epochs: bool,
+    /// What an answer waits for: `full`, the disk; `normal`, the kernel (a power cut may lose the last moments)
+    #[arg(long, value_enum, value_name = "MODE", default_value_t = Synchronous::Full)]
+    synchronous: Synchronous,
+    /// Largest request body, bytes; larger ones are refused with 413
+    #[arg(long, value_name = "BYTES", default_value_t = Config::BODY_BYTES_MAX as u32)]
+    max_body_bytes: u32,
+    /// How long running scripts may go on when the server stops, milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 5_000)]
+    grace_ms: u32,
+    #[command(flatten)]
+    ceiling: Ceiling,
+}
+
+/// No template's settings go above these.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Ceilings of every template's limits")]
+struct Ceiling {
+    /// CPU time of one execution
+    #[arg(long, value_name = "MS", default_value_t = Config::CEILING.cpu_ms)]
+    max_cpu_ms: u32,
+    /// Elapsed time of one execution
+    #[arg(long, value_name = "MS", default_value_t = Config::CEILING.wall_ms)]
+    max_wall_ms: u32,
+    /// JavaScript heap of one session; sizes the address space of every session
+    #[arg(long, value_name = "MIB", default_value_t = Config::CEILING.mem_mb)]
+    max_mem_mb: u32,
+    /// Events of one execution
+    #[arg(long, value_name = "N", default_value_t = Config::CEILING.max_events)]
+    max_events: u32,
+    /// Text of one execution's console calls and result
+    #[arg(long, value_name = "KIB", default_value_t = Config::CEILING.max_output_kb)]
+    max_output_kb: u32,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Synchronous {
+    Full,
+    Normal,
+}
+
+impl Args {
+    fn config(&self, globals: &Globals) -> Config {
+        Config {
+            db: globals.db.clone(),
+            synchronous: match self.synchronous {
+                Synchronous::Full => store::Synchronous::Full,
+                Synchronous::Normal => store::Synchronous::Normal,
+            },
+            data_dir: globals.server_data_dir(),
+            sessions_max: self.max_sessions,
+            threads: self.threads.map(usize::from),
+            epochs: self.epochs,
+            ceiling: Limits {
+                cpu_ms: self.ceiling.max_cpu_ms,
+                wall_ms: self.ceiling.max_wall_ms,
+                mem_mb: self.ceiling.max_mem_mb,
+                max_events: self.ceiling.max_events,
+                max_output_kb: self.ceiling.max_output_kb,
+            },
+            body_bytes_max: self.max_body_bytes as usize,
+            grace: Duration::from_millis(self.grace_ms.into()),
+        }
+    }
 }
 
 /// Serves until a signal says to stop.
-pub fn run(args: Args, _globals: &Globals) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("cannot listen on {} yet", args.listen)
+pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
+    // First, so that a port that is taken is known before the engine is compiled.
+    let listener = std::net::TcpListener::bind(args.listen).with_context(|| format!("--listen {}", args.listen))?;
+    listener.set_nonblocking(true)?;
+    let app = App::open(args.config(globals))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("io")
+        .max_blocking_threads(64)
+        .enable_all()
+        .build()
+        .context("cannot start the I/O threads")?;
+    let served = runtime.block_on(async {
+        let stop = stop_signal()?;
+        let listener = TcpListener::from_std(listener)?;
+        announce(listener.local_addr()?);
+        app.serve(listener, stop).await.context("the server failed")
+    });
+    // Joined before the last handles of store and engine go, so that these end in order, on this thread.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served.map(|()| ExitCode::SUCCESS)
+}
+
+/// Resolves at the first SIGINT or SIGTERM.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[allow(clippy::print_stdout, reason = "scripts read the address from there")]
+fn announce(address: SocketAddr) {
+    tracing::info!("listening on http://{address}");
+    if !address.ip().is_loopback() {
+        tracing::warn!("anyone who reaches {address} can run scripts and name any directory as a worktree");
+    }
+    println!("vm-system listening on http://{address}");
 }

@@ -35,6 +35,7 @@ pub fn converse(session: Session) -> anyhow::Result<()> {
     editor.set_helper(Some(Assistant { session: session.clone(), files: FilenameCompleter::new() }));
     // The first time there is none; a history that can't be read or kept is no reason to refuse work.
     let _ = editor.load_history(&history);
+    let mut told = false;
     loop {
         match editor.readline(PROMPT) {
             Ok(input) => {
@@ -43,7 +44,11 @@ pub fn converse(session: Session) -> anyhow::Result<()> {
                     break;
                 }
             }
-            Err(ReadlineError::Interrupted) => printing::out("(.exit or Ctrl-D leaves)")?,
+            Err(ReadlineError::Interrupted) if !told => {
+                printing::out("(Ctrl-D or .exit leaves)")?;
+                told = true;
+            }
+            Err(ReadlineError::Interrupted) => {}
             Err(ReadlineError::Signal(_)) => {}
             Err(ReadlineError::Eof) => break,
             Err(error) => return Err(error.into()),

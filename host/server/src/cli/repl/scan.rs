@@ -22,6 +22,8 @@ pub struct Scanner {
     frames: Vec<Frame>,
     text: Text,
     last: Last,
+    /// The line ends in a `//` comment.
+    commented: bool,
     blank: bool,
     declared: Vec<String>,
 }
@@ -96,6 +98,7 @@ impl Default for Scanner {
             frames: vec![Frame::default()],
             text: Text::None,
             last: Last::Start,
+            commented: false,
             blank: false,
             declared: Vec::new(),
         }
@@ -115,6 +118,7 @@ impl Scanner {
     /// Scans one more line, given without its line break.
     pub fn feed(&mut self, line: &str) {
         self.blank = line.trim().is_empty();
+        self.commented = false;
         if let Text::String { continued: false, .. } = self.text {
             // The string was never closed; the engine will say so, and this line is code again.
             self.text = Text::None;
@@ -159,7 +163,7 @@ impl Scanner {
 
     /// Whether the input ends within a string, template or comment.
     pub fn in_text(&self) -> bool {
-        self.text != Text::None
+        self.commented || self.text != Text::None
     }
 
     /// Names that the outermost scope declares, as far as they follow their keyword directly.
@@ -181,7 +185,10 @@ impl Scanner {
         let next = chars.get(at + 1).copied();
         match (c, next) {
             (c, _) if c.is_whitespace() => at + 1,
-            ('/', Some('/')) => chars.len(),
+            ('/', Some('/')) => {
+                self.commented = true;
+                chars.len()
+            }
             ('#', Some('!')) if at == 0 => chars.len(),
             ('/', Some('*')) => {
                 self.text = Text::Comment;

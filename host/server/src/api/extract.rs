@@ -1,0 +1,130 @@
+//! What handlers take from a request. Order matters: a bad id in the path is answered before the body is read.
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::request::Parts;
+use model::{ErrorCode, ExecutionId, IdError, SessionId, TemplateId, TenantId};
+use serde::de::DeserializeOwned;
+
+use crate::app::App;
+use crate::fault::Fault;
+
+/// Whose rows this request sees. Until tenants exist there is one.
+pub(super) struct Tenant(pub TenantId);
+
+impl<S: Sync> FromRequestParts<S> for Tenant {
+    type Rejection = Fault;
+    async fn from_request_parts(_parts: &mut Parts, _state: &S) -> Result<Self, Fault> {
+        Ok(Tenant(TenantId::DEFAULT))
+    }
+}
+
+/// An id that is called so in paths, bodies and messages.
+pub(super) trait NamedId: Sized {
+    const NAME: &'static str;
+    fn from_text(raw: &str) -> Result<Self, IdError>;
+}
+
+macro_rules! named_ids {
+    ($($id:ident = $name:literal,)*) => { $(
+        impl NamedId for $id {
+            const NAME: &'static str = $name;
+            fn from_text(raw: &str) -> Result<Self, IdError> {
+                $id::parse(raw)
+            }
+        }
+    )* };
+}
+
+named_ids! {
+    TemplateId = "template_id",
+    SessionId = "session_id",
+    ExecutionId = "execution_id",
+}
+
+/// An id of a body or query.
+pub(super) fn id<T: NamedId>(raw: &str) -> Result<T, Fault> {
+    T::from_text(raw).map_err(|error| Fault::validation(format!("{} {error}", T::NAME)))
+}
+
+/// The id of the path.
+pub(super) struct PathId<T>(pub T);
+
+impl<T: NamedId, S: Send + Sync> FromRequestParts<S> for PathId<T> {
+    type Rejection = Fault;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
+        id(&path_param(parts, state, T::NAME).await?).map(PathId)
+    }
+}
+
+/// The `{name}` of the path, percent-decoded.
+pub(super) struct PathName(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathName {
+    type Rejection = Fault;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
+        path_param(parts, state, "name").await.map(PathName)
+    }
+}
+
+async fn path_param<S: Send + Sync>(parts: &mut Parts, state: &S, name: &'static str) -> Result<String, Fault> {
+    let params = RawPathParams::from_request_parts(parts, state).await;
+    let params = params.map_err(|_| Fault::validation(format!("{name} must be valid UTF-8")))?;
+    let found = params.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned());
+    found.ok_or_else(|| Fault::internal(format!("the route has no {{{name}}}")))
+}
+
+/// The query. Of a name that is there twice the first counts; unknown names are ignored.
+pub(super) struct Query(Vec<(String, String)>);
+
+impl Query {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Query {
+    type Rejection = Fault;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
+        let pairs = axum::extract::Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        pairs.map(|pairs| Query(pairs.0)).map_err(|error| Fault::validation(error.body_text()))
+    }
+}
+
+/// The body as strict JSON: unknown fields are refused by the types themselves. Its content type is nobody's concern.
+pub(super) struct Json<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
+    type Rejection = Fault;
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Fault> {
+        let max = app.config.body_bytes_max;
+        let declared = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let bytes = read(request.into_body(), declared, max).await?;
+        let parsed = serde_json::from_slice(&bytes);
+        parsed.map(Json).map_err(|error| Fault::new(ErrorCode::InvalidRequest, error.to_string()))
+    }
+}
+
+async fn read(body: Body, declared: Option<u64>, max: usize) -> Result<axum::body::Bytes, Fault> {
+    let too_large = || Fault::new(ErrorCode::BodyTooLarge, format!("The request body is larger than {max} bytes"));
+    if declared.is_some_and(|declared| declared > max as u64) {
+        return Err(too_large());
+    }
+    match to_bytes(body, max).await {
+        Ok(bytes) => Ok(bytes),
+        Err(error) if is_length_limit(&error) => Err(too_large()),
+        Err(_) => Err(Fault::new(ErrorCode::InvalidRequest, "The request body could not be read")),
+    }
+}
+
+fn is_length_limit(error: &axum::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
+}
+
+/// A field that must be there and not blank.
+pub(super) fn required(value: Option<String>, name: &str) -> Result<String, Fault> {
+    let missing = || Fault::validation(format!("{name} is required"));
+    value.filter(|value| !value.trim().is_empty()).ok_or_else(missing)
+}

@@ -1,0 +1,79 @@
+//! A server: store, engine and registry, and how they start and stop.
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use crate::config::Config;
+use crate::registry::Registry;
+use crate::{api, clock};
+
+/// All that handlers share.
+pub struct App {
+    /// Rows.
+    pub store: store::Store,
+    /// Images and the threads that guests run on.
+    pub engine: sandbox::Engine,
+    /// Live sessions.
+    pub registry: Registry,
+    /// What the operator decided.
+    pub config: Config,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::OpenError),
+    /// The engine.
+    #[error("cannot start the engine: {0}")]
+    Engine(#[from] sandbox::Error),
+    /// A ceiling is out of what the engine is built for.
+    #[error("ceiling: {0}")]
+    Ceiling(#[from] model::LimitsError),
+}
+
+impl App {
+    /// Opens the database and starts the engine. Blocks, on a new data directory for seconds.
+    pub fn open(config: Config) -> Result<Arc<App>, StartError> {
+        config.ceiling.check(&model::Limits::MAX)?;
+        let options = store::Options { synchronous: config.synchronous, ..store::Options::new(&config.db) };
+        let store = store::Store::open(&options, clock::now())?;
+        let defaults = sandbox::Config::default();
+        let engine = sandbox::Engine::new(sandbox::Config {
+            data_dir: config.data_dir.clone(),
+            sessions_max: config.sessions_max,
+            mem_mb_max: config.ceiling.mem_mb,
+            threads: config.threads.unwrap_or(defaults.threads),
+            epochs: config.epochs,
+            ..defaults
+        })?;
+        let registry = Registry::new(engine.clone(), store.clone(), config.sessions_max, config.ceiling);
+        Ok(Arc::new(App { store, engine, registry, config }))
+    }
+
+    /// Serves until `stop` resolves. Then no more connections are taken; what runs has [`Config::grace`] to finish and is
+    /// cancelled after that; every session's row says what became of it.
+    pub async fn serve(self: &Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) -> std::io::Result<()> {
+        let (closing, closed) = tokio::sync::oneshot::channel::<()>();
+        let server = axum::serve(listener, api::router(Arc::clone(self))).with_graceful_shutdown(async {
+            let _ = closed.await;
+        });
+        let mut server = tokio::spawn(server.into_future());
+        tokio::select! {
+            ended = &mut server => return ended.unwrap_or_else(|e| Err(std::io::Error::other(e))),
+            () = stop => {}
+        }
+        tracing::info!(sessions = self.registry.live().len(), "stopping");
+        let _ = closing.send(());
+        if tokio::time::timeout(self.config.grace, &mut server).await.is_err() {
+            self.registry.cancel_all();
+        }
+        // Ends what still runs, so that the answers of cancelled executions go out before the connections do.
+        self.registry.shutdown("the server stopped").await;
+        if tokio::time::timeout(std::time::Duration::from_secs(1), &mut server).await.is_err() {
+            server.abort();
+        }
+        Ok(())
+    }
+}
