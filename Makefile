@@ -42,7 +42,7 @@ test:          ## every test
 	cargo test --locked --workspace
 
 bench:         ## the figures of SPECIFICATION.md, with their baselines in the same run
-	cargo bench --locked --package tests
+	cargo run --locked --release --package bench --features native
 
 audit:         ## known vulnerabilities of dependencies (needs a network)
 	cargo deny --locked check advisories

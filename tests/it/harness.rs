@@ -158,11 +158,6 @@ impl Server {
         self._own.take()
     }
 
-    /// Whether the process is still there.
-    pub fn lives(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
-    }
-
     /// A request with any method, path (below `/api/v1`) and body.
     pub fn send(&self, method: &str, path: &str, body: Option<&str>) -> Answer {
         let request = ureq::http::Request::builder()

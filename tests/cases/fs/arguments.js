@@ -1,10 +1,14 @@
-// A wrong argument is a TypeError that names the parameter.
+// A wrong argument is a TypeError that says which function and which argument, and the host is never asked.
 // flags: --module fs --root ROOT
 const fs = require('fs');
-const wrong = [[() => fs.readFileSync(), 'path'], [() => fs.readFileSync(1), 'path'], [() => fs.readFileSync({}), 'path'], [() => fs.readFileSync(null), 'path'],
-  [() => fs.writeFileSync('x'), 'data'], [() => fs.writeFileSync('x', 1), 'data'], [() => fs.writeFileSync(Symbol('x'), 'y'), 'path']];
-for (const [f, parameter] of wrong) {
+const wrong = [
+  [() => fs.readFileSync(), 'readFileSync: argument 1'], [() => fs.readFileSync(1), 'readFileSync: argument 1'],
+  [() => fs.readFileSync({}), 'readFileSync: argument 1'], [() => fs.readFileSync(null), 'readFileSync: argument 1'],
+  [() => fs.existsSync(Symbol('x')), 'existsSync: argument 1'], [() => fs.writeFileSync('x'), 'writeFileSync: argument 2'],
+  [() => fs.writeFileSync('x', 1), 'writeFileSync: argument 2'], [() => fs.writeFileSync(['x'], 'y'), 'writeFileSync: argument 1'],
+];
+for (const [f, text] of wrong) {
   try { f(); console.log('worked', String(f)); }
-  catch (e) { if (!(e instanceof TypeError) || !e.message.includes(parameter)) console.log(String(f), String(e)); }
+  catch (e) { if (!(e instanceof TypeError) || !e.message.includes(text)) console.log(String(f), String(e)); }
 }
 console.log(fs.existsSync('x')); // expect: false
