@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use model::Limits;
 use sandbox::{HostLimit, Origin};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::interrupt::Interrupts;
 use super::local::{self, ImageArgs, Local};
@@ -82,8 +82,9 @@ fn object(local: &Local, machine: &[HostLimit]) -> Value {
         .map(|module| json!({"name": module.name, "version": module.version, "interface": module.interface}))
         .collect();
     let libraries: Vec<&str> = local.recipe.libraries.iter().map(|library| library.name.as_str()).collect();
-    let timings: Map<String, Value> =
-        facts.timings.iter().map(|(stage, time)| (stage.clone(), json!(milliseconds(*time)))).collect();
+    // A list: an object would forget the order of the stages.
+    let timings: Vec<Value> =
+        facts.timings.iter().map(|(stage, time)| json!({"stage": stage, "ms": milliseconds(*time)})).collect();
     json!({
         "hash": local.image.hash(),
         "origin": origin(local.image.origin()),
@@ -97,7 +98,7 @@ fn object(local: &Local, machine: &[HostLimit]) -> Value {
             "heap_bytes": facts.heap_bytes,
             "sealed_bytes": facts.sealed_bytes,
         },
-        "timings_ms": timings,
+        "timings": timings,
         "host_limits": machine,
     })
 }

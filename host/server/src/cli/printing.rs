@@ -132,6 +132,7 @@ fn body(exception: &Exception, limits: &Limits) -> String {
     }
     let advice = match exception.code {
         Some(code) => advice(code, limits),
+        None if exception.message.contains("outside of the root") => "--root DIR says which files exist".to_owned(),
         None if exception.message.contains("Invalid module") => "Modules are granted with --module NAME".to_owned(),
         None => String::new(),
     };

@@ -25,13 +25,24 @@ pub fn inspect(value: &Value) -> String {
         (JsType::Function, _) => function(&value.preview),
         (JsType::Array, Some(json)) => from_json(json),
         // A date: its JSON is a string, which Node shows without quotes.
-        (JsType::Object, Some(json)) if json.starts_with('"') => parse_string(json).unwrap_or_else(|| json.to_owned()),
+        (JsType::Object, Some(json)) if is_date(json) => json.trim_matches('"').to_owned(),
         // An error, a regular expression, a map: the text says more than the properties.
         (JsType::Object, Some("{}")) if value.preview != "[object Object]" => value.preview.clone(),
         (JsType::Object, Some(json)) => from_json(json),
         (JsType::Array, None) => format!("[ {} ]", value.preview),
         _ => value.preview.clone(),
     }
+}
+
+/// Whether `json` is what `Date.prototype.toJSON` writes: `"1970-01-01T00:00:00.000Z"`, with a sign and six digits for
+/// far years.
+fn is_date(json: &str) -> bool {
+    let digits = |text: &str, shape: &str| {
+        let fits = |(c, s): (char, char)| if s == '0' { c.is_ascii_digit() } else { c == s };
+        text.len() == shape.len() && text.chars().zip(shape.chars()).all(fits)
+    };
+    digits(json, "\"0000-00-00T00:00:00.000Z\"")
+        || ['+', '-'].iter().any(|sign| digits(json, &format!("\"{sign}000000-00-00T00:00:00.000Z\"")))
 }
 
 /// What a function's source says about it.
@@ -341,6 +352,7 @@ mod tests {
             inspect(&value(JsType::Object, "Thu Jan", Some("\"1970-01-01T00:00:00.000Z\""))),
             "1970-01-01T00:00:00.000Z"
         );
+        assert_eq!(object("\"own\""), "'own'");
         assert_eq!(inspect(&value(JsType::Object, "[object Object]", None)), "[object Object]");
     }
 

@@ -85,8 +85,9 @@ pub fn wanted(before: &str) -> Option<Wanted<'_>> {
 /// Names that a probe answers at most; more is no help to anyone.
 const NAMES_MAX: usize = 1_000;
 
-/// A script whose value is an array of the names that `path` has and that start with `partial`. It runs no getter: a
-/// path that leads through one is not followed. (A proxy's traps do run; there is no telling proxies.)
+/// A script whose value is an array of the names that `path` has and that start with `partial`: an object's own before
+/// those of its prototypes, `__proto__` and its like only when asked for. It runs no getter: a path that leads through
+/// one is not followed. (A proxy's traps do run; there is no telling proxies.)
 pub fn probe(path: &[&str], partial: &str) -> String {
     let text = |text: &str| serde_json::Value::from(text).to_string();
     let (root, rest) = match path.split_first() {
@@ -117,8 +118,8 @@ for (const key of [{keys}]) {{
 if (value == null) return [];
 const names = new Set(), partial = {partial};
 for (let o = Object(value), depth = 0; o !== null && depth < 32; o = up(o), depth++)
-  for (const name of Object.getOwnPropertyNames(o))
-    if (name.startsWith(partial) && /^[A-Za-z$_\\u0080-\\uffff][\\w$\\u0080-\\uffff]*$/.test(name) && names.add(name).size >= {NAMES_MAX})
+  for (const name of Object.getOwnPropertyNames(o).sort())
+    if (name.startsWith(partial) && (partial.startsWith('_') || !name.startsWith('__')) && /^[A-Za-z$_\\u0080-\\uffff][\\w$\\u0080-\\uffff]*$/.test(name) && names.add(name).size >= {NAMES_MAX})
       return [...names];
 return [...names];
 }} catch {{ return [] }} }})()",

@@ -44,6 +44,21 @@ pub fn is_command(line: &str) -> bool {
     line.strip_prefix('.').is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit() || c == '.'))
 }
 
+/// `{a: 1}` is a block with a label; who types it means the object. As in Node, a semicolon at the end insists.
+fn as_object(source: &Source) -> Option<Source> {
+    let text = source.text.trim();
+    let looks = text.starts_with('{') && !text.ends_with(';');
+    looks.then(|| Source { name: source.name.clone(), text: format!("({text}\n)") })
+}
+
+/// Whether the engine refused to parse the source called `name`: then the stack has a place but no function.
+fn is_parse_error(outcome: &Outcome, name: &str) -> bool {
+    let Outcome::Exception(thrown) = outcome else { return false };
+    let first = thrown.stack.as_deref().unwrap_or_default().lines().next().unwrap_or_default();
+    let place = first.trim().strip_prefix("at ").and_then(|at| at.strip_prefix(name));
+    thrown.code.is_none() && thrown.message.starts_with("SyntaxError") && place.is_some_and(|at| at.starts_with(':'))
+}
+
 impl Session {
     /// Starts a session. `interactive`: a person reads along.
     pub fn new(
@@ -80,6 +95,14 @@ impl Session {
         }
         self.inputs += 1;
         let source = Source { name: format!("REPL{}", self.inputs), text: input.to_owned() };
+        if let Some(object) = as_object(&source) {
+            let outcome = self.attempt(&object, Mode::Repl)?;
+            // Nothing of it has run, so the block that it then is may run.
+            if !is_parse_error(&outcome, &object.name) {
+                self.show(&outcome, &object, Mode::Repl)?;
+                return Ok(Next::Input);
+            }
+        }
         self.evaluate(&source, Mode::Repl)?;
         Ok(Next::Input)
     }
@@ -152,18 +175,24 @@ impl Session {
     }
 
     fn evaluate(&mut self, source: &Source, mode: Mode) -> anyhow::Result<()> {
-        let sandbox = match self.sandbox.take() {
-            Some(sandbox) => sandbox,
-            None => {
-                printing::err("The session was lost while a name was completed; a new one has started");
-                self.restart()?;
-                return self.evaluate(source, mode);
-            }
-        };
+        let outcome = self.attempt(source, mode)?;
+        self.show(&outcome, source, mode)
+    }
+
+    fn attempt(&mut self, source: &Source, mode: Mode) -> anyhow::Result<Outcome> {
+        if self.sandbox.is_none() {
+            printing::err("The session was lost while a name was completed; a new one has started");
+            self.restart()?;
+        }
+        let Some(sandbox) = self.sandbox.take() else { anyhow::bail!("there is no session") };
         let console = |level, text: String| printing::console(level, &text);
         let ran = self.local.run(sandbox, source, mode, &self.interrupts, console)?;
         self.sandbox = ran.sandbox;
-        match &ran.outcome {
+        Ok(ran.outcome)
+    }
+
+    fn show(&mut self, outcome: &Outcome, source: &Source, mode: Mode) -> anyhow::Result<()> {
+        match outcome {
             Outcome::Value(value) => {
                 if mode == Mode::Repl {
                     self.declared.extend(Scanner::scan(&source.text).declared().iter().cloned());
@@ -189,13 +218,15 @@ impl Session {
         let Some(ran) = self.local.probe(sandbox, source, PROBE_PATIENCE) else { return Vec::new() };
         self.sandbox = ran.sandbox;
         let Outcome::Value(value) = ran.outcome else { return Vec::new() };
-        let mut names: BTreeSet<String> =
+        let mut names: Vec<String> =
             value.json.and_then(|json| serde_json::from_str(json.get()).ok()).unwrap_or_default();
         if path.is_empty() {
             let known = super::words::KEYWORDS.iter().copied().chain(self.declared.iter().map(String::as_str));
             names.extend(known.filter(|name| name.starts_with(partial)).map(str::to_owned));
+            names.sort();
+            names.dedup();
         }
-        names.into_iter().collect()
+        names
     }
 }
 
@@ -207,5 +238,27 @@ mod tests {
     fn a_number_is_no_command() {
         assert!(is_command(".help") && is_command(".nonsense") && is_command("."));
         assert!(!is_command(".5 + 1") && !is_command("...x") && !is_command("x.y") && !is_command(""));
+    }
+
+    #[test]
+    fn braces_are_tried_as_an_object_first() {
+        let object = |text: &str| as_object(&Source { name: "REPL1".to_owned(), text: text.to_owned() });
+        assert_eq!(object(" {a: 1} // x\n").unwrap().text, "({a: 1} // x\n)");
+        assert!(object("{ a };").is_none() && object("x = {}").is_none());
+    }
+
+    #[test]
+    fn only_a_parse_error_lets_it_run_again() {
+        let thrown = |message: &str, stack: &str| {
+            let (message, stack) = (message.to_owned(), Some(stack.to_owned()));
+            Outcome::Exception(model::Exception { message, stack, line: None, column: None, code: None })
+        };
+        assert!(is_parse_error(&thrown("SyntaxError: x", "    at REPL1:1:2\n"), "REPL1"));
+        assert!(!is_parse_error(
+            &thrown("SyntaxError: x", "    at parse (native)\n    at <eval> (REPL1:1:2)"),
+            "REPL1"
+        ));
+        assert!(!is_parse_error(&thrown("SyntaxError: x", ""), "REPL1"));
+        assert!(!is_parse_error(&thrown("TypeError: x", "    at REPL1:1:2\n"), "REPL1"));
     }
 }
