@@ -113,7 +113,11 @@ impl Engine {
 
 fn configure(config: &Config, pool: bool) -> wasmtime::Result<wasmtime::Config> {
     let mut wasm = wasmtime::Config::new();
-    wasm.max_wasm_stack(WASM_STACK_BYTES).cranelift_opt_level(OptLevel::Speed).epoch_interruption(config.epochs);
+    wasm.max_wasm_stack(WASM_STACK_BYTES)
+        // Nothing is async here, but wasmtime checks one against the other.
+        .async_stack_size(WASM_STACK_BYTES)
+        .cranelift_opt_level(OptLevel::Speed)
+        .epoch_interruption(config.epochs);
     if pool {
         let slots = config.sessions_max.max(1);
         let mut pooling = PoolingAllocationConfig::default();
