@@ -66,12 +66,13 @@ impl App {
         }
         tracing::info!(sessions = self.registry.live().len(), "stopping");
         let _ = closing.send(());
-        if tokio::time::timeout(self.config.grace, &mut server).await.is_err() {
+        let finished = tokio::time::timeout(self.config.grace, &mut server).await.is_ok();
+        if !finished {
             self.registry.cancel_all();
         }
-        // Ends what still runs, so that the answers of cancelled executions go out before the connections do.
         self.registry.shutdown("the server stopped").await;
-        if tokio::time::timeout(std::time::Duration::from_secs(1), &mut server).await.is_err() {
+        // The answers of what was cancelled still go out; a client that does not read them is not waited for.
+        if !finished && tokio::time::timeout(std::time::Duration::from_secs(1), &mut server).await.is_err() {
             server.abort();
         }
         Ok(())
