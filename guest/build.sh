@@ -255,7 +255,7 @@ prebuilt() {
   build "$dir/guest.wasm"
   (cd "$dir" && sha256sum guest.wasm >guest.wasm.sha256)
   versions >"$dir/toolchain.txt"
-  python3 "$guest/sbom.py" "$dir/toolchain.txt" >"$dir/sbom.cdx.json"
+  node "$guest/sbom.mjs" "$dir/toolchain.txt" >"$dir/sbom.cdx.json"
 }
 
 case "${1:-prebuilt}" in

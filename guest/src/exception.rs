@@ -1,8 +1,12 @@
 //! What was thrown, told without trusting it: getters that throw and proxies are ordinary here.
-use crate::js::{self, Utf8, Value};
+use crate::js::{self, Value};
 use crate::text::Text;
 use crate::{interrupt, render};
 use javy::quickjs::qjs;
+
+/// Bytes of a message or stack that are told; the rest is cut off.
+const TEXT_MAX: usize = 64 << 10;
+const CLASS_MAX: usize = 256;
 
 /// Why a script ended, as numbered in the WIT.
 #[derive(Clone, Copy, PartialEq)]
@@ -40,10 +44,10 @@ impl Exception {
         let no_memory = unsafe { qjs::JS_TakeOutOfMemory(js::runtime()) };
         let raw = thrown.raw();
         let mut exception = if js::is_error(raw) {
-            let stack = member(raw, c"stack");
+            let stack = member(raw, c"stack", TEXT_MAX);
             let (line, column) = position(stack.str(), script);
-            let message = member(raw, c"message");
-            let class = match member(raw, c"name") {
+            let message = member(raw, c"message", TEXT_MAX);
+            let class = match member(raw, c"name", CLASS_MAX) {
                 name if name.bytes().is_empty() => Text::Static("Error"),
                 name => name,
             };
@@ -53,7 +57,7 @@ impl Exception {
             Exception {
                 cause: Cause::Thrown,
                 class,
-                message: render::string(raw),
+                message: render::string(raw).cut(TEXT_MAX),
                 stack: Text::Static(""),
                 line: 0,
                 column: 0,
@@ -96,13 +100,10 @@ impl Exception {
     }
 }
 
-/// A property as text; empty when there is none or reading it throws.
-fn member(error: js::Raw, name: &core::ffi::CStr) -> Text {
+/// A property that is a string; empty when it isn't or reading it throws.
+fn member(error: js::Raw, name: &core::ffi::CStr, bytes_max: usize) -> Text {
     let text = js::get_named(error, name).and_then(|value| {
-        if js::is_undefined(value.raw()) || js::is_symbol(value.raw()) {
-            return Ok(Text::Static(""));
-        }
-        Text::clean(Utf8::of(value.raw())?)
+        if js::is_string(value.raw()) { Ok(Text::of(value.raw())?.cut(bytes_max)) } else { Ok(Text::Static("")) }
     });
     text.unwrap_or_else(|_| {
         drop(js::take_exception());

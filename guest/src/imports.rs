@@ -87,7 +87,7 @@ unsafe extern "C" fn call_import(
     index: c_int,
 ) -> Raw {
     // SAFETY: the engine passes `count` arguments.
-    let arguments = unsafe { core::slice::from_raw_parts(arguments, count.max(0) as usize) };
+    let arguments = unsafe { js::arguments(arguments, count) };
     let function = &wit().imports.slice()[index as usize];
     let mut call = call::take();
     let result = run(&mut call, function, arguments);

@@ -84,15 +84,7 @@ pub fn report_rejections(tell: bool) {
             line += exception.class.str();
             line += ": ";
         }
-        let message = exception.message.str();
-        let mut end = message.len().min(crate::console::TEXT_MAX);
-        while !message.is_char_boundary(end) {
-            end -= 1;
-        }
-        if line.try_reserve(end).is_err() {
-            return;
-        }
-        line += &message[..end];
+        line += exception.message.str();
         if host::log(Level::Error, line.as_bytes()) {
             return;
         }

@@ -250,13 +250,6 @@ pub fn throw_type_error(message: &str) -> Thrown {
     })
 }
 
-pub fn throw_range_error(message: &str) -> Thrown {
-    throw_with(message, |context, format, text| {
-        // SAFETY: "%s" takes the one C string.
-        unsafe { qjs::JS_ThrowRangeError(context, format, text) };
-    })
-}
-
 pub fn throw_reference_error(message: &str) -> Thrown {
     throw_with(message, |context, format, text| {
         // SAFETY: "%s" takes the one C string.
@@ -319,6 +312,33 @@ tests! {
     is_promise = JS_IsPromise;
     is_proxy = JS_IsProxy;
     is_uncatchable = JS_IsUncatchableError;
+}
+
+/// Evaluates a script of the guest's own.
+pub fn evaluate(source: &str, name: &CStr) -> Result<Value> {
+    let mut text = source.as_bytes().to_vec();
+    text.push(0);
+    // SAFETY: the source ends with NUL, which its length leaves out.
+    Value::checked(unsafe {
+        let flags = qjs::JS_EVAL_TYPE_GLOBAL as c_int;
+        qjs::JS_Eval(context(), text.as_ptr().cast(), source.len() as _, name.as_ptr(), flags)
+    })
+}
+
+/// # Safety
+/// `arguments` must hold `count` live values, as the engine passes them to a native function.
+pub unsafe fn arguments<'a>(arguments: *mut Raw, count: c_int) -> &'a [Raw] {
+    if count <= 0 {
+        return &[];
+    }
+    // SAFETY: the caller's promise.
+    unsafe { core::slice::from_raw_parts(arguments, count as usize) }
+}
+
+/// Whether a value counts as true; runs no user code.
+pub fn is_true(value: Raw) -> bool {
+    // SAFETY: see the module.
+    unsafe { qjs::JS_ToBool(context(), value) > 0 }
 }
 
 pub fn is_function(value: Raw) -> bool {

@@ -6,6 +6,7 @@
 mod abi;
 mod call;
 mod console;
+mod encoding;
 mod evaluate;
 mod exception;
 mod exports;

@@ -343,8 +343,7 @@ fn flags(index: usize, value: Raw) -> Result<Item> {
     let mut bits = 0;
     for (bit, name) in crate::imports::names().flags[index].iter().enumerate() {
         let member = js::get(value, *name)?;
-        // SAFETY: conversion to boolean runs no user code.
-        if unsafe { qjs::JS_ToBool(js::context(), member.raw()) } > 0 {
+        if js::is_true(member.raw()) {
             bits |= 1 << bit;
         }
     }
@@ -352,7 +351,7 @@ fn flags(index: usize, value: Raw) -> Result<Item> {
 }
 
 /// Where the bytes of a Uint8Array or an ArrayBuffer are; `None` for any other value.
-fn byte_view(value: Raw) -> js::Result<Option<(*const u8, usize)>> {
+pub fn byte_view(value: Raw) -> js::Result<Option<(*const u8, usize)>> {
     // SAFETY: only looks at the value's class.
     let is_array =
         unsafe { qjs::JS_GetTypedArrayType(value) == qjs::JSTypedArrayEnum_JS_TYPED_ARRAY_UINT8 as core::ffi::c_int };

@@ -1,6 +1,6 @@
 //! The engine of a session: made once, snapshotted, and given its seed and limits at every start.
 use crate::js;
-use crate::{console, globals, host, imports, interrupt, jobs, memory};
+use crate::{console, encoding, globals, host, imports, interrupt, jobs, memory};
 use core::cell::{Cell, RefCell};
 use javy::quickjs::qjs;
 
@@ -45,6 +45,7 @@ pub fn init() -> js::Result<()> {
     globals::remove_foreign()?;
     *SESSION.0.builtins.borrow_mut() = globals::names()?;
     globals::define()?;
+    encoding::define()?;
     console::define()?;
     imports::define()
 }

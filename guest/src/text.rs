@@ -33,6 +33,15 @@ impl Text {
         }
     }
 
+    /// At most `bytes_max` bytes of it.
+    pub fn cut(self, bytes_max: usize) -> Text {
+        let text = self.str();
+        if text.len() <= bytes_max {
+            return self;
+        }
+        Text::Owned(text.as_bytes()[..text.floor_char_boundary(bytes_max)].to_vec())
+    }
+
     pub fn str(&self) -> &str {
         core::str::from_utf8(self.bytes()).unwrap_or("")
     }
@@ -49,6 +58,20 @@ pub fn append(out: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
     out.try_reserve(bytes.len()).map_err(|_| throw_out_of_memory())?;
     out.extend_from_slice(bytes);
     Ok(())
+}
+
+/// Makes UTF-8 of what the engine appended at `from`. A cut may have left half a character at the end.
+pub fn make_valid(out: &mut Vec<u8>, from: usize) {
+    if let Err(error) = core::str::from_utf8(&out[from..]) {
+        if error.error_len().is_none() {
+            out.truncate(from + error.valid_up_to());
+        } else {
+            replace_surrogates(&mut out[from..]);
+            if let Err(error) = core::str::from_utf8(&out[from..]) {
+                out.truncate(from + error.valid_up_to());
+            }
+        }
+    }
 }
 
 /// QuickJS writes a lone surrogate as ED A0..BF xx, and nothing else that isn't UTF-8.

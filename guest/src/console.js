@@ -1,0 +1,473 @@
+// The console's formatter: a value as Node's util.inspect shows it.
+//
+// Evaluated once, before any script. Every built-in it needs is captured here, lists have no prototype, and nothing is
+// read through `get`, so that a script that patches the prototypes, or hands in a Proxy, changes nothing and runs nothing.
+// Answers the function (...arguments) => string.
+((native) => {
+  'use strict';
+  const { kindOf, promiseState, proxyTarget, quote, enumerableKeys, textMax } = native;
+  const { getPrototypeOf, getOwnPropertyDescriptor, ownKeys } = Reflect;
+  const { is } = Object;
+  const { bind, call } = Function.prototype;
+  const method = bind.bind(call);
+  const getter = (prototype, name) => method(getOwnPropertyDescriptor(prototype, name).get);
+  const ToString = String, ToNumber = Number, { parseInt, parseFloat } = globalThis;
+  const { sqrt, min, max, floor } = Math;
+  const stringify = JSON.stringify;
+  const charCodeAt = method(String.prototype.charCodeAt), slice = method(String.prototype.slice);
+  const indexOf = method(String.prototype.indexOf), repeat = method(String.prototype.repeat);
+  const padStart = method(String.prototype.padStart), padEnd = method(String.prototype.padEnd);
+  const symbolText = method(Symbol.prototype.toString), functionText = method(Function.prototype.toString);
+  const regexpText = method(RegExp.prototype.toString);
+  const isoDate = method(Date.prototype.toISOString), time = method(Date.prototype.getTime);
+  const mapSize = getter(Map.prototype, 'size'), mapEach = method(Map.prototype.forEach);
+  const setSize = getter(Set.prototype, 'size'), setEach = method(Set.prototype.forEach);
+  const stackOf = getter(Error.prototype, 'stack');
+  const bufferLength = getter(ArrayBuffer.prototype, 'byteLength');
+  const viewLength = getter(getPrototypeOf(Uint8Array.prototype), 'length');
+  const Bytes = Uint8Array, tagSymbol = Symbol.toStringTag;
+  const boxed = {
+    __proto__: null,
+    Number: method(Number.prototype.valueOf),
+    String: method(String.prototype.valueOf),
+    Boolean: method(Boolean.prototype.valueOf),
+    Symbol: method(Symbol.prototype.valueOf),
+    BigInt: method(BigInt.prototype.valueOf),
+  };
+
+  const DEPTH = 2, ITEMS = 100, STRING = 10000, LINE = 80;
+
+  // A list that setters on Array.prototype can't reach.
+  const list = () => ({ __proto__: null, length: 0 });
+  const push = (items, item) => { items[items.length++] = item; };
+  const join = (items, separator) => {
+    let text = '';
+    for (let i = 0; i < items.length; i++) text += i === 0 ? items[i] : separator + items[i];
+    return text;
+  };
+  const has = (items, item) => {
+    for (let i = 0; i < items.length; i++) if (items[i] === item) return true;
+    return false;
+  };
+  const includes = (text, part) => indexOf(text, part) !== -1;
+  const plural = (count, what) => `${count} more ${what}${count > 1 ? 's' : ''}`;
+
+  // The value of a data property, own or inherited; getters are left alone.
+  const data = (object, name) => {
+    for (let at = object; at !== null && at !== undefined; at = getPrototypeOf(at)) {
+      if (kindOf(at) === 'Proxy') return undefined;
+      const found = getOwnPropertyDescriptor(at, name);
+      if (found !== undefined) return found.value;
+    }
+    return undefined;
+  };
+
+  const isIdentifier = (text) => {
+    for (let i = 0; i < text.length; i++) {
+      const c = charCodeAt(text, i);
+      const letter = (c >= 97 && c <= 122) || (c >= 65 && c <= 90) || c === 95 || c === 36;
+      if (!letter && (i === 0 || c < 48 || c > 57)) return false;
+    }
+    return text.length > 0;
+  };
+
+  const isIndex = (key, length) => {
+    if (typeof key !== 'string') return false;
+    const number = key >>> 0;
+    return ToString(number) === key && number < length;
+  };
+
+  const numberText = (value) => (is(value, -0) ? '-0' : ToString(value));
+
+  const stringText = (context, value, short) => {
+    let rest = '';
+    if (value.length > STRING) {
+      rest = `... ${plural(value.length - STRING, 'character')}`;
+      value = slice(value, 0, STRING);
+    }
+    // a long text with line breaks is shown line by line
+    if (!short && value.length > 16 && value.length > LINE - context.indent - 4 && includes(value, '\n')) {
+      const lines = list();
+      let from = 0;
+      while (from < value.length) {
+        const end = indexOf(value, '\n', from);
+        const to = end === -1 ? value.length : end + 1;
+        push(lines, quote(slice(value, from, to)));
+        from = to;
+      }
+      return join(lines, ` +\n${repeat(' ', context.indent + 2)}`) + rest;
+    }
+    return quote(value) + rest;
+  };
+
+  const primitive = (context, value) => {
+    switch (typeof value) {
+      case 'string': return stringText(context, value, false);
+      case 'number': return numberText(value);
+      case 'bigint': return `${ToString(value)}n`;
+      case 'symbol': return symbolText(value);
+      default: return ToString(value);
+    }
+  };
+
+  const constructorName = (object) => {
+    for (let at = object; at !== null; at = getPrototypeOf(at)) {
+      if (kindOf(at) === 'Proxy') return 'Object';
+      const found = getOwnPropertyDescriptor(at, 'constructor');
+      if (found !== undefined && typeof found.value === 'function' && kindOf(found.value) !== 'Proxy') {
+        const name = getOwnPropertyDescriptor(found.value, 'name');
+        if (name !== undefined && typeof name.value === 'string' && name.value !== '') return name.value;
+      }
+    }
+    return null;
+  };
+
+  const prefix = (constructor, tag, kind, size = '') => {
+    const name = constructor === null ? `[${kind}${size}: null prototype]` : `${constructor}${size}`;
+    return tag !== '' && tag !== constructor ? `${name} [${tag}] ` : `${name} `;
+  };
+
+  const functionBase = (value, constructor, kind) => {
+    const named = getOwnPropertyDescriptor(value, 'name');
+    const name = named !== undefined && typeof named.value === 'string' ? named.value : '';
+    const source = functionText(value);
+    if (slice(source, 0, 5) === 'class' && !includes('abcdefghijklmnopqrstuvwxyz0123456789_$(', source[5] ?? ' ')) {
+      let base = `[class ${name === '' ? '(anonymous)' : name}`;
+      const parent = getPrototypeOf(value);
+      if (constructor === null) base += ' extends [null prototype]';
+      else if (typeof parent === 'function') {
+        const parentName = kindOf(parent) === 'Proxy' ? undefined : getOwnPropertyDescriptor(parent, 'name');
+        if (parentName !== undefined && typeof parentName.value === 'string' && parentName.value !== '') {
+          base += ` extends ${parentName.value}`;
+        }
+      }
+      return `${base}]`;
+    }
+    if (!includes(kind, 'Function') || kind === 'BoundFunction') kind = 'Function';
+    return `[${constructor === null ? `${kind} (null prototype)` : kind}${name === '' ? ' (anonymous)' : `: ${name}`}]`;
+  };
+
+  const errorBase = (context, error, keys) => {
+    const read = (name) => {
+      const value = data(error, name);
+      return typeof value === 'string' ? value : undefined;
+    };
+    const constructor = constructorName(error);
+    const name = read('name') ?? constructor ?? 'Error';
+    const message = read('message') ?? '';
+    const title = message === '' ? name : `${name}: ${message}`;
+    let stack = read('stack') ?? stackOf(error);
+    if (typeof stack !== 'string') stack = '';
+    while (stack.length > 0 && charCodeAt(stack, stack.length - 1) === 10) stack = slice(stack, 0, -1);
+    if (keys !== undefined && getOwnPropertyDescriptor(error, 'cause') !== undefined && !has(keys, 'cause')) {
+      push(keys, 'cause');
+    }
+    if (keys !== undefined && getOwnPropertyDescriptor(error, 'errors') !== undefined && !has(keys, 'errors')) {
+      push(keys, 'errors');
+    }
+    let text = stack === '' ? `[${title}]` : `${title}\n${stack}`;
+    if (context.indent > 0 && includes(text, '\n')) {
+      const pad = repeat(' ', context.indent);
+      let out = '';
+      for (let i = 0; i < text.length; i++) out += text[i] === '\n' ? `\n${pad}` : text[i];
+      text = out;
+    }
+    return text;
+  };
+
+  const property = (context, object, key, depth, isElement) => {
+    const found = getOwnPropertyDescriptor(object, key);
+    let text;
+    if (found === undefined) return `${ToString(key)}: undefined`;
+    if (found.get !== undefined) text = found.set !== undefined ? '[Getter/Setter]' : '[Getter]';
+    else if (found.set !== undefined) text = '[Setter]';
+    else {
+      context.indent += 2;
+      text = format(context, found.value, depth);
+      context.indent -= 2;
+    }
+    if (isElement) return text;
+    let name;
+    if (typeof key === 'symbol') name = `[${symbolText(key)}]`;
+    else if (key === '__proto__') name = "['__proto__']";
+    else if (!found.enumerable) name = `[${key}]`;
+    else name = isIdentifier(key) ? key : quote(key);
+    return `${name}: ${text}`;
+  };
+
+  const elements = (context, array, length, depth, out) => {
+    let shown = 0, index = 0;
+    while (index < length && shown < ITEMS) {
+      if (getOwnPropertyDescriptor(array, index) === undefined) {
+        const from = index;
+        // the next key says how far the hole goes, however long it claims to be
+        index = nextIndex(array, index, length);
+        push(out, `<${index - from} empty item${index - from > 1 ? 's' : ''}>`);
+      } else {
+        push(out, property(context, array, ToString(index), depth, true));
+        index++;
+      }
+      shown++;
+      if (spent(context, out[out.length - 1])) return;
+    }
+    if (index < length) push(out, `... ${plural(length - index, 'item')}`);
+  };
+
+  const nextIndex = (array, after, length) => {
+    const keys = ownKeys(array);
+    for (let i = 0; i < keys.length; i++) {
+      if (!isIndex(keys[i], length)) continue;
+      const index = keys[i] >>> 0;
+      if (index > after) return index;
+    }
+    return length;
+  };
+
+  const entries = (context, value, kind, depth, out) => {
+    let count = 0;
+    context.indent += 2;
+    const size = kind === 'Map' ? mapSize(value) : setSize(value);
+    const add = (item, key) => {
+      if (count++ >= ITEMS || context.left <= 0) return;
+      const text = format(context, item, depth);
+      push(out, kind === 'Map' ? `${format(context, key, depth)} => ${text}` : text);
+      spent(context, out[out.length - 1]);
+    };
+    if (kind === 'Map') mapEach(value, add);
+    else setEach(value, add);
+    if (size > ITEMS) push(out, `... ${plural(size - ITEMS, 'item')}`);
+    context.indent -= 2;
+  };
+
+  const bytes = (buffer) => {
+    const view = new Bytes(buffer), length = bufferLength(buffer), shown = min(length, 50);
+    let text = '';
+    for (let i = 0; i < shown; i++) {
+      const hex = view[i];
+      text += `${i > 0 ? ' ' : ''}${'0123456789abcdef'[hex >> 4]}${'0123456789abcdef'[hex & 15]}`;
+    }
+    return length > shown ? `${text} ... ${plural(length - shown, 'byte')}` : text;
+  };
+
+  // Takes from what the whole output may hold; true when that is used up.
+  const spent = (context, text) => {
+    context.left -= text.length;
+    return context.left <= 0;
+  };
+
+  const format = (context, value, depth) => {
+    if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return primitive(context, value);
+    let kind = kindOf(value);
+    while (kind === 'Proxy') {
+      value = proxyTarget(value);
+      if (value === null) return '<Revoked Proxy>';
+      kind = kindOf(value);
+    }
+    if (has(context.seen, value)) {
+      if (!has(context.circular, value)) push(context.circular, value);
+      let index = 0;
+      while (context.circular[index] !== value) index++;
+      return `[Circular *${index + 1}]`;
+    }
+    return object(context, value, kind, depth);
+  };
+
+  const object = (context, value, kind, depth) => {
+    const constructor = constructorName(value);
+    let tag = data(value, tagSymbol);
+    if (typeof tag !== 'string' || tag === constructor) tag = '';
+    let base = '', open = '{', close = '}', keys, isList = false, fill = () => {}, indexed = 0;
+    const isArray = kind === 'Array', isArguments = kind === 'Arguments';
+    const isTyped = viewKinds[kind] === true;
+    if (isArray || isArguments || isTyped) {
+      indexed = isTyped ? viewLength(value) : data(value, 'length') >>> 0;
+      keys = enumerableKeys(value, true);
+      isList = true;
+      if (isArguments) open = '[Arguments] [';
+      else open = isArray && constructor === 'Array' && tag === '' ? '[' : `${prefix(constructor, isTyped ? '' : tag, kind, `(${indexed})`)}[`;
+      close = ']';
+      if (indexed === 0 && keys.length === 0) return `${open}]`;
+      fill = (out) => elements(context, value, indexed, depth + 1, out);
+    } else {
+      keys = enumerableKeys(value, kind === 'String');
+      switch (kind) {
+        case 'Map': case 'Set': {
+          const size = kind === 'Map' ? mapSize(value) : setSize(value);
+          open = `${prefix(constructor, tag, kind, `(${size})`)}{`;
+          if (size === 0 && keys.length === 0) return `${open}}`;
+          fill = (out) => entries(context, value, kind, depth + 1, out);
+          break;
+        }
+        case 'Error': base = errorBase(context, value, keys); break;
+        case 'RegExp':
+          try { base = regexpText(value); } catch { base = '[RegExp]'; }
+          break;
+        case 'Date': base = time(value) !== time(value) ? 'Invalid Date' : isoDate(value); break;
+        case 'Number': case 'String': case 'Boolean': case 'Symbol': case 'BigInt': {
+          const content = boxed[kind](value);
+          base = `[${kind}: ${typeof content === 'string' ? quote(content) : primitive(context, content)}]`;
+          break;
+        }
+        case 'Promise':
+          open = `${prefix(constructor, tag, kind)}{`;
+          fill = (out) => {
+            const { state, result } = promiseState(value);
+            if (state === 0) return push(out, '<pending>');
+            context.indent += 2;
+            const text = format(context, result, depth + 1);
+            context.indent -= 2;
+            push(out, state === 2 ? `<rejected> ${text}` : text);
+          };
+          break;
+        case 'ArrayBuffer':
+          open = `${prefix(constructor, tag, kind)}{`;
+          fill = (out) => {
+            push(out, `[Uint8Contents]: <${bytes(value)}>`);
+            push(out, `byteLength: ${bufferLength(value)}`);
+          };
+          break;
+        case 'WeakMap': case 'WeakSet':
+          open = `${prefix(constructor, tag, kind)}{`;
+          fill = (out) => push(out, '<items unknown>');
+          break;
+        default:
+          if (typeof value === 'function') base = functionBase(value, constructor, kind);
+          else if (constructor !== 'Object' || tag !== '') open = `${prefix(constructor, tag, 'Object')}{`;
+          if (keys.length === 0 && base === '') return `${open}}`;
+      }
+      if (base !== '' && keys.length === 0) return base;
+    }
+    if (depth > context.depth) {
+      const name = constructor === null ? `${isArray ? 'Array' : 'Object'}: null prototype` : constructor;
+      return base !== '' ? base : `[${isArray ? 'Array' : name}]`;
+    }
+    push(context.seen, value);
+    context.current = depth;
+    const out = list();
+    fill(out);
+    for (let i = 0; i < keys.length; i++) {
+      if (context.left <= 0) { push(out, `... ${plural(keys.length - i, 'property')}`); break; }
+      push(out, property(context, value, keys[i], depth + 1, false));
+      spent(context, out[out.length - 1]);
+    }
+    context.seen.length--;
+    let reference = '';
+    for (let i = 0; i < context.circular.length; i++) if (context.circular[i] === value) reference = `<ref *${i + 1}> `;
+    if (reference !== '') {
+      if (base !== '') base = reference + base;
+      else open = reference + open;
+    }
+    return layOut(context, out, base, open, close, isList, depth, indexed > ITEMS, value);
+  };
+
+  const viewKinds = { __proto__: null };
+  for (const name of ['Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array',
+    'Uint32Array', 'BigInt64Array', 'BigUint64Array', 'Float16Array', 'Float32Array', 'Float64Array']) viewKinds[name] = true;
+
+  // On one line when it is short and not nested too deep, else a line each.
+  const layOut = (context, out, base, open, close, isList, depth, isCut, value) => {
+    const count = out.length;
+    if (isList && count > 6) out = columns(context, out, isCut, value);
+    const start = base === '' ? open : `${base} ${open}`;
+    if (context.current - depth < 3 && count === out.length) {
+      let total = out.length + context.indent + open.length + base.length + 10 + out.length;
+      for (let i = 0; i < out.length && total <= LINE; i++) total += out[i].length;
+      if (total <= LINE && !includes(base, '\n')) {
+        const line = join(out, ', ');
+        if (!includes(line, '\n')) return `${start} ${line} ${close}`;
+      }
+    }
+    const pad = `\n${repeat(' ', context.indent)}`;
+    return `${start}${pad}  ${join(out, `,${pad}  `)}${pad}${close}`;
+  };
+
+  // More than six elements of a list are set in columns.
+  const columns = (context, out, isCut, value) => {
+    let total = 0, longest = 0, count = isCut ? out.length - 1 : out.length;
+    const lengths = list();
+    for (let i = 0; i < count; i++) {
+      if (includes(out[i], '\n')) return out;
+      push(lengths, out[i].length);
+      total += out[i].length + 2;
+      longest = max(longest, out[i].length);
+    }
+    const widest = longest + 2;
+    if (widest * 3 + context.indent >= LINE || !(total / widest > 5 || longest <= 6)) return out;
+    const bias = sqrt(widest - total / out.length);
+    const wanted = max(bias - 3 > 0 ? bias - 3 : 1, 1);
+    const across = min(floor(sqrt(2.5 * wanted * count) / wanted), floor((LINE - context.indent) / widest), 12, 15);
+    if (across <= 1) return out;
+    const widths = list();
+    for (let i = 0; i < across; i++) {
+      let width = 0;
+      for (let j = i; j < count; j += across) width = max(width, lengths[j]);
+      push(widths, width + 2);
+    }
+    let pad = padStart;
+    for (let i = 0; i < count; i++) {
+      const found = getOwnPropertyDescriptor(value, i);
+      if (found === undefined || (typeof found.value !== 'number' && typeof found.value !== 'bigint')) { pad = padEnd; break; }
+    }
+    const rows = list();
+    for (let i = 0; i < count; i += across) {
+      const end = min(i + across, count);
+      let row = '', j = i;
+      for (; j < end - 1; j++) row += pad(`${out[j]}, `, widths[j - i]);
+      row += pad === padStart ? padStart(out[j], widths[j - i] - 2) : out[j];
+      push(rows, row);
+    }
+    if (isCut) push(rows, out[count]);
+    return rows;
+  };
+
+  const inspect = (value, depth) => format(
+    { depth, seen: list(), circular: list(), indent: 0, current: 0, left: textMax }, value, 0);
+
+  const bare = (value) => (typeof value === 'string' ? value : inspect(value, DEPTH));
+
+  const directive = (letter, value) => {
+    switch (letter) {
+      case 's':
+        if (typeof value === 'string') return value;
+        return typeof value === 'object' && value !== null ? inspect(value, 0) : bare(value);
+      case 'd': case 'i': case 'f': {
+        if (typeof value === 'bigint' && letter !== 'f') return `${ToString(value)}n`;
+        if (typeof value === 'symbol' || (typeof value === 'object' && value !== null) || typeof value === 'function') return 'NaN';
+        if (letter === 'd') return numberText(ToNumber(value));
+        return numberText(letter === 'i' ? parseInt(value) : parseFloat(value));
+      }
+      case 'j':
+        try { return ToString(stringify(value)); } catch { return '[Circular]'; }
+      case 'o': return inspect(value, 4);
+      case 'O': return inspect(value, DEPTH);
+      case 'c': return '';
+      default: return undefined;
+    }
+  };
+
+  return function () {
+    const count = arguments.length;
+    let text = '', next = 0;
+    if (count > 1 && typeof arguments[0] === 'string') {
+      const template = arguments[0];
+      let from = 0;
+      next = 1;
+      for (let at = indexOf(template, '%'); at !== -1 && at + 1 < template.length; at = indexOf(template, '%', at)) {
+        const letter = template[at + 1];
+        if (letter === '%') {
+          text += slice(template, from, at + 1);
+        } else {
+          const value = next < count && includes('sdifjoOc', letter) ? directive(letter, arguments[next]) : undefined;
+          if (value === undefined) { at += 1; continue; }
+          next++;
+          text += slice(template, from, at) + value;
+        }
+        at += 2;
+        from = at;
+      }
+      text += slice(template, from);
+    }
+    for (; next < count && text.length < textMax; next++) text += (next > 0 ? ' ' : '') + bare(arguments[next]);
+    return text;
+  };
+})
