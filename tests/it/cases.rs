@@ -14,7 +14,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::harness::{shared_images, top, vm_in};
+use crate::harness::{shared_images, top, vm_in, warm};
 
 /// Every directory of cases has its test here; `every_directory_has_a_test` holds this list to what is on disk.
 macro_rules! directories {
@@ -40,6 +40,7 @@ fn run_directory(name: &str) {
         std::fs::read_dir(top().join("tests/cases").join(name)).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     assert!(!files.is_empty());
+    warm();
     let failures: Vec<String> = files.iter().filter_map(|file| run_case(file).err()).collect();
     assert!(failures.is_empty(), "{} of {} cases fail\n\n{}", failures.len(), files.len(), failures.join("\n"));
 }

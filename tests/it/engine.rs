@@ -134,3 +134,53 @@ fn sessions_to_the_last_slot() {
     let _third = start().unwrap();
     assert_eq!(engine.live(), 2);
 }
+
+/// Running out of memory is an error of the script; the session has what it had before.
+#[test]
+fn memory_bombs_end_as_errors() {
+    let limits = Limits { mem_mb: 64, cpu_ms: 5_000, wall_ms: 120_000, ..Limits::default() };
+    let bombs = [
+        ("array of arrays", "const hog = []; for (;;) hog.push(new Array(1e5).fill(0));"),
+        ("strings", "const hog = []; for (let i = 0; ; i++) hog.push(('x' + i).repeat(1e6) + i);"),
+        ("doubling", "let s = 'x'; for (;;) s += s;"),
+        ("objects", "let head = null; for (;;) head = { head, a: 1, b: 2 };"),
+        ("typed arrays", "const hog = []; for (;;) hog.push(new Uint8Array(1e7).fill(1));"),
+        ("one big buffer", "new ArrayBuffer(2 ** 31 - 1)"),
+        ("one big array", "new Array(2 ** 31).fill(0)"),
+        ("one big string", "'x'.repeat(2 ** 29)"),
+        ("map", "const m = new Map(); for (let i = 0; ; i++) m.set(i, { i });"),
+        ("BigInt", "let n = 2n; for (;;) n = n * n * n;"),
+        ("closures", "const hog = []; for (;;) { const a = [1, 2, 3]; hog.push(() => a); }"),
+        ("promises", "const hog = []; for (;;) hog.push(new Promise(() => {}));"),
+        ("JSON", "const a = 'y'.repeat(1e6); const b = []; for (;;) b.push(JSON.stringify([a, a, a]));"),
+        ("padStart", "'x'.padStart(2 ** 30 - 25, 'abc')"),
+        ("join", "new Array(2 ** 24).join('0123456789012345')"),
+        ("split", "'x'.repeat(2 ** 24).split('')"),
+        ("regexp", "'ab'.repeat(2 ** 22).match(/./g).map((c) => [c])"),
+        ("caught", "const hog = []; for (;;) { try { hog.push(new Array(1e6).fill(1)); } catch { hog.push(1); } }"),
+    ];
+    let mut failures = Vec::new();
+    for (name, source) in bombs {
+        let (ran, _) = run(start(limits), "var kept = 'state'; 1");
+        // In a function, so that what it hoarded is garbage afterwards.
+        let (ran, _) = run(ran.sandbox.unwrap(), &format!("(() => {{ {source} }})()"));
+        let Outcome::Exception(error) = &ran.outcome else { panic!("{name}: {:?}", ran.outcome) };
+        // Some hit a bound of the language first, and who hoards slowly or catches everything runs out of time.
+        let language = error.message.starts_with("RangeError") || error.message.starts_with("InternalError");
+        let accepted = match error.code {
+            Some(ErrorCode::MemoryLimitExceeded) => true,
+            Some(ErrorCode::CpuLimitExceeded) => ["caught", "BigInt", "one big array"].contains(&name),
+            None => language,
+            Some(_) => false,
+        };
+        if !accepted {
+            failures.push(format!("{name}: {error:?}"));
+        }
+        match ran.sandbox {
+            Some(sandbox) => assert_eq!(preview(&run(sandbox, "kept + (1+1)").0), "state2", "{name}"),
+            None if error.code == Some(ErrorCode::CpuLimitExceeded) => {}
+            None => failures.push(format!("{name}: the heap is gone: {error:?}")),
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}

@@ -259,7 +259,7 @@ fn executions() {
     let ids: Vec<Value> = list("").expect(200).json.as_array().unwrap().iter().map(|e| e["id"].clone()).collect();
     assert_eq!(ids, [thrown["id"].clone(), made["id"].clone()], "newest first");
     assert_eq!(list("&limit=1").expect(200).json.as_array().unwrap().len(), 1);
-    for limit in ["0", "-1", "x", "1.5", ""] {
+    for limit in ["0", "-1", "x", "1.5"] {
         list(&format!("&limit={limit}")).expect_error(400, "VALIDATION_ERROR");
     }
     server.get("/executions").expect_error(400, "VALIDATION_ERROR");

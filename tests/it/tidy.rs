@@ -93,7 +93,9 @@ fn no_paths_of_a_machine() {
     for path in files() {
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
         for (number, line) in text.lines().enumerate() {
-            if let Some(mark) = marks.iter().find(|mark| line.contains(mark.as_str())) {
+            // At the beginning of a path, that is: `$prefix/root/` is nobody's home.
+            let begins = |at: usize| !line[..at].ends_with(|c: char| c.is_alphanumeric() || "._-}*/".contains(c));
+            if let Some(mark) = marks.iter().find(|mark| line.match_indices(mark.as_str()).any(|(at, _)| begins(at))) {
                 wrong.push(format!("{}:{}: {mark}", name(&path), number + 1));
             }
         }

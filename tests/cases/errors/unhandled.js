@@ -1,5 +1,4 @@
-// A rejection that nobody handles is reported, not lost.
-// exit: 1
-// expect-error: Error: nobody caught me
+// A rejection that nobody handles is reported, not lost; the script itself ends as it would have.
+// expect-error: Uncaught (in promise) Error: nobody caught me
 Promise.reject(new Error('nobody caught me'));
 console.log('runs on'); // expect: runs on
