@@ -15,6 +15,10 @@ use crate::limits::{Meter, Stop, Verdict, js_heap_bytes};
 use crate::root::Root;
 use crate::threads::JS_STACK_BYTES;
 
+/// What one host call may bring to the host. The guest itself throws past half of that, so that only one whose heap is
+/// no longer its own comes here, and traps.
+const HOSTCALL_BYTES: usize = 128 << 20;
+
 /// Listens to console calls while a script runs; called on the guest's thread, one call an event.
 pub type Console = Box<dyn FnMut(ConsoleLevel, String) + Send>;
 
@@ -110,8 +114,7 @@ impl Sandbox {
         let engine = image.component.engine();
         let mut store = Store::new(engine, host);
         store.limiter(|host| &mut host.memory);
-        let text_max = crate::limits::host_text_bytes(store.data().meter.limits().mem_mb);
-        store.set_hostcall_fuel(text_max);
+        store.set_hostcall_fuel(HOSTCALL_BYTES);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| match store.data_mut().meter.poll() {
             Verdict::Trap => Err(HardStop.into()),
