@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use crate::harness::{Ran, Server, run_js, warm};
 
-/// How late a stop may come here. `make bench` holds the engine to 50 ms; tests share two cores with each other.
+/// How late a stop may come by the clock: tests share two cores with each other.
 const SLACK: Duration = Duration::from_millis(1_000);
-/// The same for CPU time, which other processes don't use up: only the clock's and the poll's grain, doubled.
-const CPU_SLACK_US: u64 = 150_000;
+/// The same for CPU time, which other processes use up less of: twice the 50 ms that are promised.
+const CPU_SLACK_US: u64 = 100_000;
 
 /// Scripts that don't end by themselves: name and source. Each only burns CPU.
 pub const ENDLESS: &[(&str, &str)] = &[
