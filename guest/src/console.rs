@@ -148,7 +148,8 @@ fn plain(line: &mut Vec<u8>, arguments: &[Raw]) -> js::Result<bool> {
             // a Vec takes every write
             let _ = write!(line, "{}", js::as_int(argument));
         } else if js::is_number(argument) {
-            if js::as_number(argument) == 0.0 {
+            // the engine's zeroes may be floats, too
+            if js::as_number(argument) == 0.0 && js::as_number(argument).is_sign_negative() {
                 line.push(b'-');
             }
             line.extend_from_slice(Utf8::of(argument)?.bytes());

@@ -11,6 +11,12 @@ use javy::quickjs::qjs;
 /// Bytes that the arguments of one call may take in memory, so that no claimed length runs away with it.
 const CALL_BYTES_MAX: usize = 64 << 20;
 
+/// Calls with less than this always find memory: the host keeps as much above the engine's limit.
+const LARGE_CALL_BYTES: usize = 64 << 10;
+
+/// What a list costs beside its elements: malloc's header and the note to free it.
+const LIST_OVERHEAD_BYTES: usize = 32;
+
 /// Why a value can't be passed.
 pub enum Refusal {
     /// User code or the engine threw; the exception is pending.
@@ -40,9 +46,16 @@ impl<'a> Lowering<'a> {
         Lowering { call, budget: CALL_BYTES_MAX, copied: 0 }
     }
 
-    /// After the last argument: the bindings trap when there is no memory for their copies, so that is found out here.
+    /// After the last argument: the bindings trap when there is no memory for their copies of lists, or for an answer,
+    /// so that is found out here. An answer is taken to need no more than the arguments; what may need more, the host
+    /// bounds.
     pub fn finish(self) -> js::Result<()> {
-        if self.copied > 0 && !memory::probe(self.copied) { Err(js::throw_out_of_memory()) } else { Ok(()) }
+        let spent = CALL_BYTES_MAX - self.budget;
+        if spent < LARGE_CALL_BYTES || memory::probe(spent + self.copied) {
+            Ok(())
+        } else {
+            Err(js::throw_out_of_memory())
+        }
     }
 
     /// Puts `value` on the tape as `ty`.
@@ -171,7 +184,7 @@ impl<'a> Lowering<'a> {
             return self.byte_list(value, length);
         }
         self.spend(length * size)?;
-        self.copied += length * size;
+        self.copied += length * size + LIST_OVERHEAD_BYTES;
         self.put(Item::List(length))?;
         for index in 0..length {
             self.element(element, value, index)?;

@@ -26,7 +26,8 @@ extern "C" fn cabi_realloc(old: *mut u8, old_size: usize, align: usize, size: us
 pub fn probe(size: usize) -> bool {
     // SAFETY: a block that is freed at once; free accepts null.
     unsafe {
-        let block = malloc(size);
+        // the compiler would take an unused block to be had for sure
+        let block = core::hint::black_box(malloc(size));
         free(block);
         !block.is_null()
     }
@@ -115,7 +116,7 @@ pub fn plug_holes() -> u64 {
     // SAFETY: blocks are only allocated and, when they lie beyond the used heap, freed again.
     unsafe {
         // Whatever is larger than any hole comes from the end of the heap and shows where that is.
-        let mark = malloc(512 << 10);
+        let mark = core::hint::black_box(malloc(512 << 10));
         free(mark);
         if mark.is_null() {
             return 0;

@@ -75,8 +75,11 @@ pub fn start(seed: u64, memory_max: u64, stack_max: u32) {
 /// Collects garbage, then fills the heap's holes.
 pub fn seal() -> u64 {
     // SAFETY: a live runtime and no JavaScript on the stack.
-    unsafe { qjs::JS_RunGC(js::runtime()) };
-    memory::plug_holes()
+    let retired = unsafe {
+        qjs::JS_RunGC(js::runtime());
+        qjs::JS_RetireArenas(js::runtime())
+    };
+    retired as u64 + memory::plug_holes()
 }
 
 /// Bytes that the engine's allocator has given out.
