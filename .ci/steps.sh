@@ -32,5 +32,6 @@ case $status in
 esac
 
 step build
+TOUR_ONCE=1 LISTEN=127.0.0.1:3299 step run
 step test
 step docs
