@@ -2,7 +2,7 @@
 use crate::exception::Exception;
 use crate::interrupt;
 use crate::js::{self, Raw, Thrown, Utf8, Value};
-use crate::text::Text;
+use crate::text::{self, Text};
 use javy::quickjs::qjs;
 
 /// `js-type` of the WIT, in its order.
@@ -80,9 +80,25 @@ fn type_of(value: Raw) -> Type {
         v if js::is_string(v) => Type::String,
         v if js::is_symbol(v) => Type::Symbol,
         v if js::is_function(v) => Type::Function,
-        v if js::is_array(v) => Type::Array,
+        v if is_array(v) => Type::Array,
         _ => Type::Object,
     }
+}
+
+/// As `Array.isArray` has it: a Proxy of an array is one. The engine's own function looks at the class alone.
+fn is_array(value: Raw) -> bool {
+    let mut target = Value::copy_of(value);
+    while js::is_proxy(target.raw()) {
+        // SAFETY: a proxy; the engine throws when it was revoked.
+        match Value::checked(unsafe { qjs::JS_GetProxyTarget(js::context(), target.raw()) }) {
+            Ok(next) => target = next,
+            Err(Thrown) => {
+                drop(js::take_exception());
+                return false;
+            }
+        }
+    }
+    js::is_array(target.raw())
 }
 
 fn number(value: Raw) -> (Text, Option<Text>) {
@@ -121,7 +137,7 @@ fn compound(value: Raw, bytes_max: u64) -> Result<(Text, Option<Text>), u64> {
             if length > bytes_max {
                 return Err(length);
             }
-            Some(safe_text(json.raw()))
+            Some(without_surrogates(safe_text(json.raw())))
         }
         Ok(_) => None,
         Err(Thrown) => {
@@ -130,6 +146,33 @@ fn compound(value: Raw, bytes_max: u64) -> Result<(Text, Option<Text>), u64> {
         }
     };
     Ok((preview, json))
+}
+
+/// JSON has lone surrogates as escapes, `\ud800`, which many parsers refuse: U+FFFD instead, as everywhere else.
+fn without_surrogates(json: Text) -> Text {
+    let bytes = json.bytes();
+    if !bytes.windows(3).any(|window| window == b"\\ud") {
+        return json;
+    }
+    let Ok(mut copy) = text::copy_of(bytes) else {
+        drop(js::take_exception());
+        return json;
+    };
+    let mut at = 0;
+    while at + 1 < copy.len() {
+        if copy[at] != b'\\' {
+            at += 1;
+        } else if copy[at + 1] == b'u' {
+            // pairs stand as they are, so an escape of a surrogate is a lone one
+            if copy[at + 2..].len() >= 4 && copy[at + 2] == b'd' && matches!(copy[at + 3], b'8'..=b'9' | b'a'..=b'f') {
+                copy[at + 2..at + 6].copy_from_slice(b"fffd");
+            }
+            at += 6;
+        } else {
+            at += 2;
+        }
+    }
+    Text::Owned(copy)
 }
 
 fn string_value(value: Raw) -> js::Result<Value> {
