@@ -2,7 +2,7 @@
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 
 use model::{ErrorCode, Limits};
-use sandbox::{Config, Engine, Image, Mode, Outcome, Ran, Recipe, Sandbox, Script, Setup, Stop};
+use sandbox::{Config, Engine, Image, Library, Mode, Outcome, Ran, Recipe, Sandbox, Script, Setup, Stop};
 
 use crate::harness::shared_images;
 
@@ -183,4 +183,20 @@ fn memory_bombs_end_as_errors() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// Whoever asks for an image while it is built waits for that build; there is one image, and all hold it.
+#[test]
+fn concurrent_requests_build_an_image_once() {
+    let unique = format!("var nonce = '{:?}';", std::time::SystemTime::now());
+    let library = Library { name: "nonce.js".to_owned(), source: unique.into() };
+    let recipe = Recipe { modules: Vec::new(), libraries: vec![library] };
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let recipe = recipe.clone();
+            std::thread::spawn(move || engine().0.image(&recipe).unwrap())
+        })
+        .collect();
+    let images: Vec<Arc<Image>> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    assert!(images.iter().all(|image| Arc::ptr_eq(image, &images[0])));
 }

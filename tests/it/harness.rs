@@ -1,7 +1,7 @@
 //! Starts the program under test, as a command and as a server. Every test has its own directory, port and database;
 //! what they share is the cache of compiled images, so that each recipe is built once per checkout.
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Once;
@@ -96,6 +96,24 @@ pub fn run_js(flags: &[&str], source: &str) -> Ran {
     vm_in(directory.path(), &shared_images(), &args)
 }
 
+/// Runs `input` as the standard input of a command.
+pub fn vm_fed<S: AsRef<OsStr>>(args: &[S], input: &str) -> Ran {
+    let began = Instant::now();
+    let mut child = Command::new(program())
+        .arg("--data-dir")
+        .arg(shared_images())
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let out = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ran { status: out.status.code(), stdout: text(out.stdout), stderr: text(out.stderr), elapsed: began.elapsed() }
+}
+
 fn drain(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -124,10 +142,16 @@ impl Server {
 
     /// A server whose database lies in `directory`, which may have one already.
     pub fn start_in(directory: &Path, images: &Path) -> Server {
+        Server::start_with(directory, images, &[])
+    }
+
+    /// The same, with more flags.
+    pub fn start_with(directory: &Path, images: &Path, flags: &[&str]) -> Server {
         let log = directory.join("server.log");
         let log_file = std::fs::File::options().create(true).append(true).open(&log).unwrap();
         let mut child = Command::new(program())
             .args(["--data-dir", images.to_str().unwrap(), "serve", "--listen", "127.0.0.1:0"])
+            .args(flags)
             .current_dir(directory)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -154,6 +178,17 @@ impl Server {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         self._own.take()
+    }
+
+    /// Asks the server to end, and waits until it has.
+    pub fn terminate(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let began = Instant::now();
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(began.elapsed() < PATIENCE, "still there");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// A request with any method, path (below `/api/v1`) and body.

@@ -131,6 +131,27 @@ fn templates() {
     assert_eq!(names, ["old", "first"], "newest first");
 }
 
+/// What may be listed, and what a template lists.
+#[test]
+fn modules() {
+    let server = Server::start();
+    let all = server.get("/modules").expect(200).json;
+    let fs = all.as_array().unwrap().iter().find(|m| m["name"] == "fs").unwrap();
+    assert_eq!(fs["interface"], "vm:fs/files@0.1.0");
+    assert!(fs["wit"].as_str().unwrap().contains("read-file-sync"), "{fs}");
+    assert!(fs["dts"].as_str().unwrap().contains("readFileSync(path: string): string"), "{fs}");
+    assert_eq!(&server.get("/modules/fs").expect(200).json, fs);
+    server.get("/modules/nope").expect_error(404, "NOT_FOUND");
+
+    let template = server.template("t", &["fs"]);
+    let path = format!("/templates/{template}/modules");
+    for _ in 0..2 {
+        let removed = server.send("DELETE", &format!("{path}/fs"), None).expect(200).json;
+        assert_eq!(removed, json!({ "status": "ok", "template_id": template, "name": "fs" }), "also if absent");
+    }
+    assert_eq!(server.get(&path).expect(200).text, "[]");
+}
+
 #[test]
 fn bad_and_unknown_ids() {
     let server = Server::start();

@@ -86,3 +86,30 @@ fn nothing_is_left_running() {
         sessions.extend([busy, quick]);
     }
 }
+
+/// Asked to end, a server lets scripts finish for a while, cancels what is left, and says so in its rows.
+#[test]
+fn a_server_that_stops_leaves_nothing_half_done() {
+    let place = tempfile::tempdir().unwrap();
+    let server = Server::start_with(place.path(), &shared_images(), &["--grace-ms", "100"]);
+    let template = server.template("t", &[]);
+    let (busy, idle) = (server.session(&template), server.session(&template));
+    let body = serde_json::json!({ "session_id": busy, "input": "console.log('begun'); for (;;) {}" }).to_string();
+    let url = server.url.clone();
+    let client = std::thread::spawn(move || {
+        let mut answer = ureq::agent().post(format!("{url}/api/v1/executions/repl")).send(body).unwrap();
+        serde_json::from_str::<Value>(&answer.body_mut().read_to_string().unwrap()).unwrap()
+    });
+    while server.get(&format!("/executions?session_id={busy}")).json.as_array().is_some_and(Vec::is_empty) {}
+    server.terminate();
+    let answer = client.join().unwrap();
+    assert_eq!((&answer["status"], &answer["error"]["code"]), (&"cancelled".into(), &"CANCELLED".into()), "{answer}");
+
+    let server = Server::start_in(place.path(), &shared_images());
+    let id = answer["id"].as_str().unwrap();
+    assert_eq!(server.get(&format!("/executions/{id}")).expect(200).json, answer);
+    assert_eq!(server.events(&answer)[1]["payload"]["text"], "begun", "what was printed is kept");
+    for session in [busy, idle] {
+        assert_eq!(server.get(&format!("/sessions/{session}")).expect(200).json["status"], "closed");
+    }
+}

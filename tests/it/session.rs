@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, run_js, vm};
+use crate::harness::{Server, run_js, vm, vm_fed};
 
 fn one() -> (Server, String) {
     let server = Server::start();
@@ -63,7 +63,7 @@ fn values_are_the_contracts() {
         ("[1, [2], undefined]", "array", "1,2,", json!([1, [2], null])),
         ("({ a: { b: [1] }, c: undefined })", "object", "[object Object]", json!({ "a": { "b": [1] } })),
         ("(x) => x", "function", "(x) => x", absent.clone()),
-        ("class A {}", "function", "class A {}", absent.clone()),
+        ("(class A {})", "function", "class A {}", absent.clone()),
         ("new Date(0).toISOString()", "string", "1970-01-01T00:00:00.000Z", json!("1970-01-01T00:00:00.000Z")),
         ("new Map([[1, 2]])", "object", "[object Map]", json!({})),
         ("new Error('e')", "object", "Error: e", json!({})),
@@ -306,4 +306,16 @@ fn json_reports_of_the_command_line() {
     assert_eq!((&late["status"], &late["error"]["code"]), (&json!("timeout"), &json!("CPU_LIMIT_EXCEEDED")), "{late}");
     let micros = late["metrics"]["cpu_us"].as_u64().unwrap();
     assert!((100_000..400_000).contains(&micros), "{late}");
+}
+
+/// A prompt without a terminal: one result a line, errors on the other stream, declarations can be repeated.
+#[test]
+fn the_prompt_reads_a_pipe() {
+    let input =
+        "let a = 1\nlet a = 2\na + 1\nfunction f() {\n  return [5]\n}\nf()\nnull.x\nconsole.log('said')\nawait 7\n";
+    let ran = vm_fed(&["repl"], input);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    let lines: Vec<&str> = ran.stdout.lines().filter(|line| *line != "undefined").collect();
+    assert_eq!(lines, ["3", "[ 5 ]", "said", "7"], "{ran:?}");
+    assert!(ran.stderr.contains("TypeError"), "{ran:?}");
 }
