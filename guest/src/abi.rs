@@ -43,7 +43,8 @@ extern "C" fn wit_dylib_export_call(context: Context, which: usize) {
 #[unsafe(no_mangle)]
 extern "C" fn wit_dylib_export_finish(context: Context, _which: usize) {
     // SAFETY: made by `wit_dylib_export_start`, and this is its last use.
-    crate::call::give_back(unsafe { Box::from_raw(context.cast::<Call>()) });
+    let call = unsafe { Box::from_raw(context.cast::<Call>()) };
+    crate::host::closed(|| crate::call::give_back(call));
 }
 
 #[unsafe(no_mangle)]
@@ -53,9 +54,11 @@ extern "C" fn wit_dylib_dealloc_bytes(context: Context, pointer: *mut u8, size: 
     }
     // SAFETY: the bindings give a block of cabi_realloc away.
     let block = unsafe { Deferred::from_raw(pointer) };
-    if defer {
-        call(context).defer(block);
-    }
+    crate::host::closed(|| {
+        if defer {
+            call(context).defer(block)
+        }
+    });
 }
 
 /// Resources aren't supported: no world of this guest has one.

@@ -1,5 +1,7 @@
 //! `vm:session/control`, called as the core functions that the component model lowers it to.
+use crate::js;
 use crate::memory::Block;
+use core::cell::Cell;
 
 #[link(wasm_import_module = "vm:session/control@0.1.0")]
 unsafe extern "C" {
@@ -21,8 +23,23 @@ struct LoadedModule {
     length: usize,
 }
 
+/// Set while a component may not call its imports.
+static CLOSED: js::SingleThread<Cell<bool>> = js::SingleThread(Cell::new(false));
+
+/// Runs `work` while the component may not call its imports: during `cabi_realloc` and after an export has returned. The
+/// loop countdown may end in there, and then doesn't ask.
+pub fn closed<T>(work: impl FnOnce() -> T) -> T {
+    CLOSED.0.set(true);
+    let result = work();
+    CLOSED.0.set(false);
+    result
+}
+
 /// Whether the script should stop now.
 pub fn poll() -> bool {
+    if CLOSED.0.get() {
+        return false;
+    }
     // SAFETY: no parameters, no memory.
     unsafe { control_poll() != 0 }
 }

@@ -25,6 +25,16 @@ pub fn poll() -> bool {
     stopped()
 }
 
+/// What the loop countdown calls at its end (see `instrument/`), and the allocator for every megabyte of large blocks.
+/// The native code that it stands in goes on; the interpreter stops at its next step.
+#[unsafe(no_mangle)]
+extern "C" fn vm_countdown_expired() {
+    if js::is_ready() && poll() {
+        // SAFETY: a live runtime.
+        unsafe { qjs::JS_InterruptSoon(js::runtime()) };
+    }
+}
+
 /// The host said stop.
 pub fn stop() {
     STOPPED.0.set(true);

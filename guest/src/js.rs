@@ -36,6 +36,11 @@ pub unsafe fn init(context: *mut JSContext) {
     RUNTIME.0.set(unsafe { qjs::JS_GetRuntime(context) });
 }
 
+/// Whether there is an engine yet.
+pub fn is_ready() -> bool {
+    !RUNTIME.0.get().is_null()
+}
+
 pub fn context() -> *mut JSContext {
     CONTEXT.0.get()
 }

@@ -15,7 +15,7 @@ extern "C" fn cabi_realloc(old: *mut u8, old_size: usize, align: usize, size: us
         return align as *mut u8;
     }
     // SAFETY: `old` is a block of this function when `old_size` isn't 0.
-    let block = unsafe { if old_size == 0 { malloc(size) } else { realloc(old, size) } };
+    let block = crate::host::closed(|| unsafe { if old_size == 0 { malloc(size) } else { realloc(old, size) } });
     if block.is_null() {
         core::arch::wasm32::unreachable();
     }

@@ -6,23 +6,30 @@ use wasmparser::{BinaryReaderError, FunctionBody, KnownCustom, Name, Operator, P
 const SELF_POLLING: [&str; 2] = ["JS_CallInternal", "lre_exec"];
 /// The matcher's loop when the compiler didn't fold it into `lre_exec`.
 const MATCHER: &str = "lre_exec_backtrack";
-/// While these run, a component may not call its imports.
-const CLOSED: [&str; 3] = ["cabi_realloc", "wit_dylib_export_finish", "wit_dylib_dealloc_bytes"];
+/// Exported by the guest: asks the host whether to stop, and has the interpreter stop at its next step.
+const EXPIRED: &str = "vm_countdown_expired";
 
 pub struct Analysis {
     pub imported_functions: u32,
     /// How many globals there are, and so the index of one that is added.
     pub globals: u32,
-    /// Index of the imported `poll`.
-    pub poll: u32,
+    /// Index of the function to call when the countdown is at its end.
+    pub expired: u32,
     pub left_alone: HashSet<u32>,
+    /// How many parameters each function of the module's own has.
+    pub parameters: Vec<u32>,
 }
 
 impl Analysis {
     pub fn of(wasm: &[u8]) -> Result<Analysis, String> {
-        let mut found = Analysis { imported_functions: 0, globals: 0, poll: u32::MAX, left_alone: HashSet::new() };
-        let mut closed = Vec::new();
-        let mut calls = Vec::new();
+        let mut found = Analysis {
+            imported_functions: 0,
+            globals: 0,
+            expired: u32::MAX,
+            left_alone: HashSet::new(),
+            parameters: Vec::new(),
+        };
+        let mut types = Vec::new();
         let text = |error: BinaryReaderError| error.to_string();
         for payload in Parser::new(0).parse_all(wasm) {
             match payload.map_err(text)? {
@@ -31,16 +38,25 @@ impl Analysis {
                         found.import(import.map_err(text)?);
                     }
                 }
+                Payload::TypeSection(section) => {
+                    for ty in section.into_iter_err_on_gc_types() {
+                        types.push(ty.map_err(text)?.params().len() as u32);
+                    }
+                }
+                Payload::FunctionSection(section) => {
+                    for ty in section {
+                        found.parameters.push(types[ty.map_err(text)? as usize]);
+                    }
+                }
                 Payload::GlobalSection(section) => found.globals += section.count(),
                 Payload::ExportSection(section) => {
                     for export in section {
                         let export = export.map_err(text)?;
-                        if CLOSED.contains(&export.name) {
-                            closed.push(export.index);
+                        if export.name == EXPIRED {
+                            found.expired = export.index;
                         }
                     }
                 }
-                Payload::CodeSectionEntry(body) => calls.push(callees(&body).map_err(text)?),
                 Payload::CustomSection(section) => {
                     if let KnownCustom::Name(names) = section.as_known() {
                         found.named(names).map_err(text)?;
@@ -49,31 +65,19 @@ impl Analysis {
                 _ => {}
             }
         }
-        if found.poll == u32::MAX {
-            return Err("the module imports no function `poll`".into());
-        }
-        if closed.len() != CLOSED.len() {
-            return Err(format!("not all of {CLOSED:?} are exported"));
+        if found.expired == u32::MAX {
+            return Err(format!("the module exports no function `{EXPIRED}`"));
         }
         if found.left_alone.len() < SELF_POLLING.len() {
             return Err(format!("not all of {SELF_POLLING:?} are named: was the name section stripped?"));
         }
-        while let Some(function) = closed.pop() {
-            if function >= found.imported_functions && found.left_alone.insert(function) {
-                closed.extend(&calls[(function - found.imported_functions) as usize]);
-            }
-        }
+        found.left_alone.insert(found.expired);
         Ok(found)
     }
 
     fn import(&mut self, import: wasmparser::Import<'_>) {
         match import.ty {
-            TypeRef::Func(_) | TypeRef::FuncExact(_) => {
-                if import.name == "poll" {
-                    self.poll = self.imported_functions;
-                }
-                self.imported_functions += 1;
-            }
+            TypeRef::Func(_) | TypeRef::FuncExact(_) => self.imported_functions += 1,
             TypeRef::Global(_) => self.globals += 1,
             _ => {}
         }
@@ -94,44 +98,53 @@ impl Analysis {
     }
 }
 
-fn callees(body: &FunctionBody<'_>) -> Result<Vec<u32>, BinaryReaderError> {
-    let mut callees = Vec::new();
-    let mut operators = body.get_operators_reader()?;
-    while !operators.eof() {
-        if let Operator::Call { function_index } = operators.read()? {
-            callees.push(function_index);
-        }
-    }
-    Ok(callees)
+/// How a loop is counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    /// It calls something or holds another loop: every iteration, in the shared counter.
+    Each,
+    /// A tight loop: in a local of its function, and by the thousand in the shared counter. Short scans stay as fast as
+    /// they were, and a scan of a whole heap is noticed.
+    Thousands,
 }
 
-/// For each loop of a function, in order: whether it calls something or holds another loop. The others are short memory
-/// scans, where counting would be most of the work.
-pub fn loops_worth_counting(body: &FunctionBody<'_>) -> Result<Vec<bool>, BinaryReaderError> {
-    let mut worth = Vec::new();
+/// For each loop of a function, in order, how it is counted.
+pub fn loops(body: &FunctionBody<'_>) -> Result<Vec<Count>, BinaryReaderError> {
+    let mut counts = Vec::new();
     // for each open block, the loop that it is
     let mut open: Vec<Option<usize>> = Vec::new();
     let mut operators = body.get_operators_reader()?;
     while !operators.eof() {
         match operators.read()? {
             Operator::Loop { .. } => {
-                mark(&open, &mut worth);
-                open.push(Some(worth.len()));
-                worth.push(false);
+                mark(&open, &mut counts);
+                open.push(Some(counts.len()));
+                counts.push(Count::Thousands);
             }
             Operator::Block { .. } | Operator::If { .. } => open.push(None),
             Operator::End => {
                 open.pop();
             }
-            Operator::Call { .. } | Operator::CallIndirect { .. } => mark(&open, &mut worth),
+            Operator::Call { .. } | Operator::CallIndirect { .. } => mark(&open, &mut counts),
             _ => {}
         }
     }
-    Ok(worth)
+    Ok(counts)
 }
 
-fn mark(open: &[Option<usize>], worth: &mut [bool]) {
+fn mark(open: &[Option<usize>], counts: &mut [Count]) {
     for index in open.iter().flatten() {
-        worth[*index] = true;
+        counts[*index] = Count::Each;
     }
+}
+
+/// Whether a function copies or fills memory by an instruction, which is a loop of the machine's.
+pub fn moves_memory(body: &FunctionBody<'_>) -> Result<bool, BinaryReaderError> {
+    let mut operators = body.get_operators_reader()?;
+    while !operators.eof() {
+        if matches!(operators.read()?, Operator::MemoryCopy { .. } | Operator::MemoryFill { .. }) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
