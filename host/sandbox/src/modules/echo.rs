@@ -31,7 +31,6 @@ const KINDS: [&str; 25] = [
     "bool",
     "char",
     "string",
-    "bytes",
     "list",
     "nested",
     "point",
