@@ -70,6 +70,17 @@ pub struct Call {
 
 static SPARE: js::SingleThread<Cell<Option<Box<Call>>>> = js::SingleThread(Cell::new(None));
 
+/// Makes the first context, before the engine is made: it then lies beside what every script touches anyway, and costs a
+/// session no page of its own.
+pub fn reserve() {
+    give_back(Box::new(Call {
+        tape: Vec::with_capacity(16),
+        slots: Vec::with_capacity(16),
+        deferred: Vec::with_capacity(16),
+        ..Call::default()
+    }));
+}
+
 /// A context to use, the last one again when it is free (a getter may call the host while arguments are read).
 pub fn take() -> Box<Call> {
     SPARE.0.take().unwrap_or_default()

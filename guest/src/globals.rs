@@ -36,8 +36,10 @@ pub fn names() -> js::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Adds `performance`.
+/// Adds `performance`, and the `Math.random` that `start` seeds.
 pub fn define() -> js::Result<()> {
+    let math = js::get_named(Value::global().raw(), c"Math")?;
+    math.define_hidden(c"random", Value::function(random, c"random", 0, 0)?)?;
     let performance = Value::object()?;
     performance.define_hidden(c"now", Value::function(now, c"now", 0, 0)?)?;
     let getter = Value::function(time_origin, c"get timeOrigin", 0, 0)?;
@@ -57,6 +59,10 @@ pub fn define() -> js::Result<()> {
         return Err(js::Thrown);
     }
     Value::global().define_hidden(c"performance", performance)
+}
+
+unsafe extern "C" fn random(_: *mut JSContext, _: Raw, _: c_int, _: *mut Raw, _: c_int) -> Raw {
+    Value::number(session::random()).into_raw()
 }
 
 unsafe extern "C" fn now(_: *mut JSContext, _: Raw, _: c_int, _: *mut Raw, _: c_int) -> Raw {

@@ -3,7 +3,7 @@ use crate::exception::Exception;
 use crate::host::{self, Level};
 use crate::interrupt;
 use crate::js::{self, JSContext, Raw, Value};
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::ffi::c_void;
 use javy::quickjs::qjs;
 
@@ -14,6 +14,8 @@ const JOBS_PER_POLL: u32 = 1024;
 
 /// Promises (by identity) with their reasons.
 static REJECTIONS: js::SingleThread<RefCell<Vec<(Value, Value)>>> = js::SingleThread(RefCell::new(Vec::new()));
+/// Whether there was any: only looking into an empty list would write to a page that a session otherwise shares.
+static REJECTED: js::SingleThread<Cell<bool>> = js::SingleThread(Cell::new(false));
 
 pub fn install() {
     // SAFETY: a live runtime and a plain function.
@@ -27,6 +29,7 @@ unsafe extern "C" fn track(
     is_handled: bool,
     _opaque: *mut c_void,
 ) {
+    REJECTED.0.set(true);
     if is_handled {
         forget_rejection(promise);
     } else if REJECTIONS.0.borrow().len() < REJECTIONS_MAX {
@@ -36,6 +39,9 @@ unsafe extern "C" fn track(
 
 /// Somebody looks after this promise.
 pub fn forget_rejection(promise: Raw) {
+    if !REJECTED.0.get() {
+        return;
+    }
     let at = REJECTIONS.0.borrow().iter().rposition(|(other, _)| js::address(other.raw()) == js::address(promise));
     if let Some(at) = at {
         // dropped after the borrow ends, since a finaliser may come back here
@@ -73,6 +79,9 @@ pub fn run() -> bool {
 
 /// Tells the console of rejections that nobody handled, unless the script failed anyway.
 pub fn report_rejections(tell: bool) {
+    if !REJECTED.0.replace(false) {
+        return;
+    }
     let rejections = REJECTIONS.0.take();
     if !tell {
         return;

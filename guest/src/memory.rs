@@ -108,15 +108,22 @@ impl Drop for Deferred {
     }
 }
 
+/// A place in the static data.
+static STATIC_DATA: u8 = 0;
+
 /// Takes every hole of the heap that a block of 16 bytes or more fits into, and keeps it: the new objects of a session
 /// then share fresh pages, instead of dirtying a page of the image each. Returns the bytes taken.
 pub fn plug_holes() -> u64 {
     const LARGEST: usize = 64 << 10;
+    const PAGE: usize = 4096;
     let mut plugged = 0;
     // SAFETY: blocks are only allocated and, when they lie beyond the used heap, freed again.
     unsafe {
-        // Whatever is larger than any hole comes from the end of the heap and shows where that is.
-        let mark = core::hint::black_box(malloc(512 << 10));
+        // Whatever is larger than any hole comes from the end of the heap and shows where that is. A static lies below
+        // the heap, and the largest hole (a library's source, say) is smaller than all that lies above.
+        let below = core::ptr::from_ref(&STATIC_DATA).addr();
+        let whole = core::arch::wasm32::memory_size(0) * (64 << 10) - below;
+        let mark = core::hint::black_box(malloc(whole));
         free(mark);
         if mark.is_null() {
             return 0;
@@ -135,6 +142,13 @@ pub fn plug_holes() -> u64 {
                 plugged += size as u64;
             }
             size = if size > 256 { size / 2 } else { size - 16 };
+        }
+        // What comes next begins on a page of its own. dlmalloc keeps 8 bytes before a block, 4 of which count as its.
+        let next = core::hint::black_box(malloc(16)) as usize + 16;
+        let rest = next.next_multiple_of(PAGE) - next;
+        if rest >= 32 {
+            core::hint::black_box(malloc(rest - 4));
+            plugged += rest as u64;
         }
     }
     plugged

@@ -10,16 +10,24 @@ const STACK_BYTES: usize = 1536 << 10;
 /// the heap; short scripts of a session should never pay for one.
 const GARBAGE_BYTES: usize = 4 << 20;
 
+/// What changes with every session. All zero at first, so that it lies with the other state that every script writes and
+/// not among initialised data, a page apart.
 struct Session {
-    builtins: RefCell<Vec<String>>,
     /// Nanoseconds at `start`: where `performance.now()` counts from.
     began: Cell<u64>,
+    /// State of `Math.random`.
+    random: Cell<u64>,
+    /// Bytes in use when the image was done, 0 before. What is allocated from the next `start` on is a session's own.
+    sealed: Cell<u64>,
 }
 
 static SESSION: js::SingleThread<Session> =
-    js::SingleThread(Session { builtins: RefCell::new(Vec::new()), began: Cell::new(0) });
+    js::SingleThread(Session { began: Cell::new(0), random: Cell::new(0), sealed: Cell::new(0) });
+
+static BUILTINS: js::SingleThread<RefCell<Vec<String>>> = js::SingleThread(RefCell::new(Vec::new()));
 
 pub fn init() -> js::Result<()> {
+    crate::call::reserve();
     let mut config = javy::Config::default();
     // WeakRef and FinalizationRegistry are the language's; TextEncoder, performance and console are ours.
     config
@@ -43,7 +51,7 @@ pub fn init() -> js::Result<()> {
     jobs::install();
     crate::evaluate::install();
     globals::remove_foreign()?;
-    *SESSION.0.builtins.borrow_mut() = globals::names()?;
+    *BUILTINS.0.borrow_mut() = globals::names()?;
     globals::define()?;
     encoding::define()?;
     console::define()?;
@@ -58,15 +66,20 @@ pub fn enter() {
 
 /// Reseeds what the snapshot froze and sets the limits, in bytes. A memory limit of 0 is none.
 pub fn start(seed: u64, memory_max: u64, stack_max: u32) {
-    fastrand::seed(seed);
+    SESSION.0.random.set(seed);
     SESSION.0.began.set(host::clock());
     let limit = usize::try_from(memory_max).unwrap_or(usize::MAX);
-    let used = memory_used() as usize;
+    // not counted anew: that would walk the whole heap, and map every page of it
+    let sealed = SESSION.0.sealed.get();
+    let used = if sealed == 0 { memory_used() } else { sealed } as usize;
     let room = if limit == 0 { GARBAGE_BYTES } else { GARBAGE_BYTES.min(limit.saturating_sub(used) / 2) };
     // SAFETY: the engine's own functions, with a live runtime.
     unsafe {
         qjs::JS_SetMemoryLimit(js::runtime(), limit as _);
         qjs::JS_SetMaxStackSize(js::runtime(), stack_max as _);
+        if sealed != 0 {
+            qjs::JS_UseArenas(js::runtime());
+        }
         qjs::JS_SetGCThreshold(js::runtime(), (used + room) as _);
     }
     enter();
@@ -75,11 +88,9 @@ pub fn start(seed: u64, memory_max: u64, stack_max: u32) {
 /// Collects garbage, then fills the heap's holes.
 pub fn seal() -> u64 {
     // SAFETY: a live runtime and no JavaScript on the stack.
-    let retired = unsafe {
-        qjs::JS_RunGC(js::runtime());
-        qjs::JS_RetireArenas(js::runtime())
-    };
-    retired as u64 + memory::plug_holes()
+    unsafe { qjs::JS_RunGC(js::runtime()) };
+    SESSION.0.sealed.set(memory_used());
+    memory::plug_holes()
 }
 
 /// Bytes that the engine's allocator has given out.
@@ -94,12 +105,23 @@ pub fn memory_used() -> u64 {
 
 /// Names of the globals of the bare engine.
 pub fn builtins() -> Vec<String> {
-    SESSION.0.builtins.borrow().clone()
+    BUILTINS.0.borrow().clone()
 }
 
 /// Milliseconds since `start`.
 pub fn milliseconds() -> f64 {
     host::clock().saturating_sub(SESSION.0.began.get()) as f64 / 1e6
+}
+
+/// A number from 0 up to 1 (SplitMix64). Here, beside the rest of a session's state, and not in javy's thread-local
+/// generator, which costs each session a page.
+pub fn random() -> f64 {
+    let state = SESSION.0.random.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+    SESSION.0.random.set(state);
+    let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    let bits = (mixed ^ (mixed >> 31)) >> 11;
+    bits as f64 / (1_u64 << 53) as f64
 }
 
 /// Milliseconds since 1970 at `start`.
