@@ -6,13 +6,17 @@ cd "$(dirname "$0")/.."
 # A bare machine has Debian's registry and little else.
 need() { command -v "$1" >/dev/null || { apt-get -qq update && apt-get -qq install -y --no-install-recommends "$1"; }; }
 need curl
+need npm
+need patch
 
 command -v cargo-deny >/dev/null || cargo install --locked --debug --root target/tools cargo-deny@0.20.2
 
 # lodash stands for "a library from npm" in the tests; nothing of it is committed.
 if [ ! -s target/npm/package/lodash.js ]; then
-  need npm
   mkdir -p target/npm
   npm pack --silent --pack-destination target/npm lodash@4.17.21 >/dev/null
   tar -xzf target/npm/lodash-4.17.21.tgz -C target/npm
 fi
+
+# The guest's workspace resolves only beside the engine's patched sources, and cargo-deny reads it.
+guest/build.sh sources

@@ -4,6 +4,7 @@
 #
 #   build.sh                 toolchain, build, and everything in prebuilt/
 #   build.sh toolchain       only the toolchain (minutes, 0.9 GB, once)
+#   build.sh sources         only the engine's sources, patched: what cargo needs to resolve this workspace
 #   build.sh build OUT.wasm  the guest
 #   build.sh versions        versions of the compilers, as in prebuilt/toolchain.txt
 #
@@ -261,10 +262,11 @@ prebuilt() {
 case "${1:-prebuilt}" in
   prebuilt) prebuilt ;;
   toolchain) toolchain ;;
+  sources) prepare ;;
   build) build "${2:?build.sh build OUT.wasm}" ;;
   versions) versions ;;
   *)
-    sed -n '2,14p' "${BASH_SOURCE[0]}"
+    sed -n '2,15p' "${BASH_SOURCE[0]}"
     exit 2
     ;;
 esac
