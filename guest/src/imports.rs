@@ -24,6 +24,9 @@ pub struct Names {
 
 static NAMES: js::SingleThread<OnceCell<Names>> = js::SingleThread(OnceCell::new());
 
+/// Names of parameters, which wit-dylib does not hand down: `{ interface: { function: [name] } }`, from the host's prelude.
+static PARAMETERS: js::SingleThread<OnceCell<Value>> = js::SingleThread(OnceCell::new());
+
 pub fn names() -> &'static Names {
     match NAMES.0.get() {
         Some(names) => names,
@@ -75,7 +78,23 @@ pub fn define() -> js::Result<()> {
             object.define(js::atom(name.as_bytes())?, native)?;
         }
     }
-    Value::global().define_hidden(c"__imports", imports)
+    Value::global().define_hidden(c"__imports", imports)?;
+    Value::global().define_hidden(c"__parameters", Value::function(set_parameters, c"", 1, 0)?)
+}
+
+/// `__parameters(table)`: the first table stays.
+unsafe extern "C" fn set_parameters(
+    _context: *mut JSContext,
+    _this: Raw,
+    count: c_int,
+    arguments: *mut Raw,
+    _magic: c_int,
+) -> Raw {
+    // SAFETY: the engine passes `count` arguments.
+    if let [table, ..] = unsafe { js::arguments(arguments, count) } {
+        let _ = PARAMETERS.0.set(Value::copy_of(*table));
+    }
+    js::UNDEFINED
 }
 
 /// What every imported function is to QuickJS; `index` tells which one was called.
@@ -127,9 +146,21 @@ fn explain(function: &ImportFunction, index: usize, refusal: Refusal) -> js::Thr
         Refusal::Thrown => js::Thrown,
         Refusal::Mismatch { path, problem } => {
             let name = camel_case(function.name.text());
-            js::throw_type_error(&format!("{name}: argument {}{path}: {problem}", index + 1))
+            let parameter = parameter(function, &name, index).map(|name| format!(" ({name})")).unwrap_or_default();
+            js::throw_type_error(&format!("{name}: argument {}{parameter}{path}: {problem}", index + 1))
         }
     }
+}
+
+/// The name of a parameter, if the host told it.
+fn parameter(function: &ImportFunction, name: &str, index: usize) -> Option<String> {
+    let step = |object: &Value, key: &str| js::get_named(object.raw(), &CString::new(key).ok()?).ok();
+    let interface = step(PARAMETERS.0.get()?, function.interface.get()?)?;
+    let named = js::get_index(step(&interface, name)?.raw(), index as u32).ok()?;
+    if !js::is_string(named.raw()) {
+        return None;
+    }
+    Some(String::from_utf8_lossy(js::Utf8::of(named.raw()).ok()?.bytes()).into_owned())
 }
 
 /// A result<T, E>: its value, or an Error with E as its message, or as its `payload` when E is no string.

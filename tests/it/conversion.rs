@@ -134,7 +134,8 @@ fn a_wrong_argument_is_a_type_error_that_names_it() {
         ("echo.echoPerms(1)", "echoPerms"),
         ("echo.echoTuple([1, 'x'])", "echoTuple"),
         ("echo.echoResult({tag: 'maybe'})", "echoResult"),
-        ("echo.add(1, 'x')", "argument 2"),
+        ("echo.add(1, 'x')", "add: argument 2 (b): "),
+        ("echo.echoPoint({xPos: 1, yPos: 2, tags: [1]})", "argument 1 (v).tags[0]: "),
     ] {
         let message = session.eval(call).unwrap_err();
         assert!(message.starts_with("TypeError: "), "{call}: {message}");

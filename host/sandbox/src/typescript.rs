@@ -1,4 +1,5 @@
-//! TypeScript declarations from a module's WIT: derived, so that they can't drift.
+//! What JavaScript is told of a module beyond its imports, derived from its WIT so that it can't drift: TypeScript
+//! declarations, and the names of parameters for errors.
 use std::fmt::Write;
 
 use heck::{ToLowerCamelCase, ToUpperCamelCase};
@@ -10,6 +11,21 @@ use crate::modules::Module;
 pub(crate) fn declarations(module: &Module) -> String {
     // Our own WIT, compiled in; a test declares every module, so an error here can't reach a user.
     try_declarations(module).unwrap_or_else(|error| format!("// {error:#}\n"))
+}
+
+/// The names of each function's parameters, as a JavaScript object without a prototype.
+pub(crate) fn parameters(module: &Module) -> wasmtime::Result<String> {
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("module.wit", module.wit).map_err(wasmtime::Error::from_anyhow)?;
+    let mut out = String::from("{ __proto__: null");
+    for (_, id) in &resolve.packages[package].interfaces {
+        for (name, function) in &resolve.interfaces[*id].functions {
+            let names = function.params.iter().map(|p| format!("{:?}", p.name.to_lower_camel_case()));
+            write!(out, ", {}: [{}]", name.to_lower_camel_case(), names.collect::<Vec<_>>().join(", "))?;
+        }
+    }
+    out.push_str(" }");
+    Ok(out)
 }
 
 fn try_declarations(module: &Module) -> wasmtime::Result<String> {

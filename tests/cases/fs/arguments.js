@@ -2,10 +2,10 @@
 // flags: --module fs --root ROOT
 const fs = require('fs');
 const wrong = [
-  [() => fs.readFileSync(), 'readFileSync: argument 1'], [() => fs.readFileSync(1), 'readFileSync: argument 1'],
-  [() => fs.readFileSync({}), 'readFileSync: argument 1'], [() => fs.readFileSync(null), 'readFileSync: argument 1'],
-  [() => fs.existsSync(Symbol('x')), 'existsSync: argument 1'], [() => fs.writeFileSync('x'), 'writeFileSync: argument 2'],
-  [() => fs.writeFileSync('x', 1), 'writeFileSync: argument 2'], [() => fs.writeFileSync(['x'], 'y'), 'writeFileSync: argument 1'],
+  [() => fs.readFileSync(), 'readFileSync: argument 1 (path)'], [() => fs.readFileSync(1), 'readFileSync: argument 1'],
+  [() => fs.readFileSync({}), 'readFileSync: argument 1 (path)'], [() => fs.readFileSync(null), 'readFileSync: argument 1'],
+  [() => fs.existsSync(Symbol('x')), 'existsSync: argument 1 (path)'], [() => fs.writeFileSync('x'), 'writeFileSync: argument 2 (data)'],
+  [() => fs.writeFileSync('x', 1), 'writeFileSync: argument 2 (data)'], [() => fs.writeFileSync(['x'], 'y'), 'writeFileSync: argument 1 (path)'],
 ];
 for (const [f, text] of wrong) {
   try { f(); console.log('worked', String(f)); }

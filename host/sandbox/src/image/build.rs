@@ -233,7 +233,7 @@ impl Warm {
         guest.start(&mut store, 0, js_heap_bytes(BUILD_LIMITS.mem_mb) as u64, JS_STACK_BYTES)?;
 
         let builtins = guest.builtins(&mut store, &exports)?;
-        eval(&guest, &mut store, "prelude.js", &prelude(modules))?;
+        eval(&guest, &mut store, "prelude.js", &prelude(modules)?)?;
         let mut module_exports = BTreeMap::new();
         for module in modules {
             let names = format!("Object.keys(require({:?})).join()", module.name);
@@ -266,12 +266,15 @@ fn eval(guest: &Guest, store: &mut Store<Host>, name: &str, source: &str) -> Res
     }
 }
 
-fn prelude(modules: &[&'static Module]) -> String {
-    let facade = |module: &&Module| {
-        format!("{:?}: [{:?}, {}]", module.name, module.interface, module.facade.unwrap_or("undefined"))
-    };
-    let facades = modules.iter().map(facade).collect::<Vec<_>>().join(", ");
-    PRELUDE.replace("FACADES", &format!("{{ {facades} }}"))
+fn prelude(modules: &[&'static Module]) -> wasmtime::Result<String> {
+    let (mut facades, mut parameters) = (Vec::new(), Vec::new());
+    for module in modules {
+        let facade = module.facade.unwrap_or("undefined");
+        facades.push(format!("{:?}: [{:?}, {facade}]", module.name, module.interface));
+        parameters.push(format!("{:?}: {}", module.interface, crate::typescript::parameters(module)?));
+    }
+    let object = |fields: &[String]| format!("{{ __proto__: null, {} }}", fields.join(", "));
+    Ok(PRELUDE.replace("FACADES", &object(&facades)).replace("PARAMETERS", &object(&parameters)))
 }
 
 fn is_identifier(name: &str) -> bool {

@@ -1,5 +1,6 @@
 // Evaluated once, when an image is built: turns the raw imports into `require`, and leaves nothing else behind.
-((imports, facades) => {
+((imports, facades, nameParameters) => {
+  nameParameters(PARAMETERS);
   const modules = Object.create(null);
   for (const name of Object.keys(facades)) {
     const [id, facade] = facades[name];
@@ -22,4 +23,5 @@
   defineProperty(require, "name", { value: "require" });
   defineProperty(globalThis, "require", { value: require, writable: true, configurable: true, enumerable: false });
   delete globalThis.__imports;
-})(globalThis.__imports, FACADES);
+  delete globalThis.__parameters;
+})(globalThis.__imports, FACADES, globalThis.__parameters);
