@@ -162,3 +162,39 @@ pub fn cost_of_limits(report: &mut Report, dir: &Path) -> anyhow::Result<()> {
     report.row("geometric mean", "", "", Some(geomean(&ratios)), "<= 1.08x");
     Ok(())
 }
+
+/// How much longer than its limit a script runs that never ends by itself: CPU time past `cpu_ms`.
+pub fn lateness(report: &mut Report, dir: &Path) -> anyhow::Result<()> {
+    const LIMIT_MS: u32 = 100;
+    report.title("stopping: CPU time past a limit of 100 ms, the worst of five (baseline: the limit)");
+    let engine = engine(dir, 10)?;
+    let image = engine.image(&recipe(&[], None)?)?;
+    for (name, source) in [
+        ("loop", "for (;;);"),
+        ("microtasks", "(function f() { Promise.resolve().then(f) })(); await new Promise(() => {})"),
+        ("sort callback", "[...Array(1e5).keys()].sort(() => { for (;;); })"),
+        ("regexp", "/^(a+)+$/.test('a'.repeat(40) + 'b')"),
+        ("native loop", "for (;;) new Array(3e6).fill(0).indexOf(1)"),
+        ("indexOf over 2^53", "Array.prototype.indexOf.call({length: 2 ** 53 - 1}, 1)"),
+        ("filling memory", "const a = new Uint8Array(2e7); for (;;) a.fill(1)"),
+        ("BigInt text", "const n = 7n ** 100000n; for (;;) n.toString()"),
+    ] {
+        let image = image.clone();
+        let (worst, alive) = on_guest_thread(&engine, move || {
+            let (mut worst, mut alive) = (0, true);
+            for _ in 0..5 {
+                let limits = model::Limits { cpu_ms: LIMIT_MS, ..wide().limits };
+                let sandbox = image.start(sandbox::Setup { limits, root: None }).unwrap();
+                let script = sandbox::Script { source, name: "bench.js", mode: sandbox::Mode::Script };
+                let ran = sandbox.run(script, &sandbox::Stop::default(), Box::new(|_, _| {}));
+                worst = worst.max(ran.metrics.cpu_us);
+                alive &= ran.sandbox.is_some();
+            }
+            (Duration::from_micros(worst), alive)
+        });
+        let limit = Duration::from_millis(LIMIT_MS.into());
+        let fate = if alive { "the session lives" } else { "the session is gone" };
+        report.row(name, &show(worst.saturating_sub(limit)), &show(limit), None, &format!("<= 50 ms; {fate}"));
+    }
+    Ok(())
+}

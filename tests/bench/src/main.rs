@@ -15,9 +15,9 @@ use report::Report;
 /// Measures the engine: image builds, session start, eval, host calls, compute against native QuickJS, density.
 #[derive(Parser)]
 struct Args {
-    /// Only the groups named: image, session, call, compute, limits, density.
+    /// Only the groups named: image, session, call, compute, limits, stop, density.
     groups: Vec<String>,
-    /// A JavaScript library to measure with, e.g. lodash.
+    /// A JavaScript library to measure with [default: lodash, once `make setup` has fetched it].
     #[arg(long, value_name = "FILE")]
     library: Option<PathBuf>,
     /// Live sessions of the larger density figure.
@@ -31,10 +31,11 @@ struct Args {
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let wanted = |group: &str| args.groups.is_empty() || args.groups.iter().any(|name| name == group);
-    let library = match &args.library {
+    let fetched = PathBuf::from("target/npm/package/lodash.js");
+    let library = match args.library.clone().or_else(|| fetched.exists().then_some(fetched)) {
         Some(path) => Some(sandbox::Library {
             name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            source: std::fs::read_to_string(path)?.into(),
+            source: std::fs::read_to_string(&path)?.into(),
         }),
         None => None,
     };
@@ -54,6 +55,9 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted("limits") {
         compute::cost_of_limits(&mut report, dir.path())?;
+    }
+    if wanted("stop") {
+        compute::lateness(&mut report, dir.path())?;
     }
     if wanted("density") {
         density::live(&mut report, dir.path(), library.as_ref(), args.live)?;
