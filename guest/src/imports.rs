@@ -1,6 +1,7 @@
 //! The functions of the listed modules, as JavaScript sees them: `__imports['vm:fs/files@0.1.0'].readFileSync`.
 use crate::abi::wit;
 use crate::call::{self, Call, Slot};
+use crate::interrupt;
 use crate::js::{self, Atom, JSContext, Raw, Value};
 use crate::lower::{Lowering, Refusal};
 use crate::wit::{EMPTY, ImportFunction, camel_case, kind};
@@ -129,6 +130,8 @@ fn run(call: &mut Call, function: &ImportFunction, arguments: &[Raw]) -> js::Res
     if let Some(host) = function.call {
         // SAFETY: the call holds the parameters in the order in which the bindings pop them.
         unsafe { host((call as *mut Call).cast()) };
+        // The host may have worked for long, and the interpreter counts a call as one step.
+        interrupt::vm_countdown_expired();
     }
     let result = if function.result == EMPTY {
         Ok(Value::undefined())

@@ -28,7 +28,7 @@ pub fn poll() -> bool {
 /// What the loop countdown calls at its end (see `instrument/`), and the allocator for every megabyte of large blocks.
 /// The native code that it stands in goes on; the interpreter stops at its next step.
 #[unsafe(no_mangle)]
-extern "C" fn vm_countdown_expired() {
+pub extern "C" fn vm_countdown_expired() {
     if js::is_ready() && poll() {
         // SAFETY: a live runtime.
         unsafe { qjs::JS_InterruptSoon(js::runtime()) };

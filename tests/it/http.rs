@@ -316,3 +316,29 @@ fn times_have_one_width() {
     let begun: Vec<&String> = times.iter().step_by(times.len() / 20).collect();
     assert!(begun.windows(2).all(|pair| pair[0] <= pair[1]), "{begun:?}");
 }
+
+/// What a web page could send: a foreign origin, or a name of its own that was made to point here.
+#[test]
+fn pages_of_others_are_refused() {
+    use std::io::{Read, Write};
+
+    let server = Server::start();
+    let address = server.url.trim_start_matches("http://");
+    for (host, origin, status) in [
+        (address, "", "200 OK"),
+        (address, &*format!("Origin: http://{address}\r\n"), "200 OK"),
+        (address, "Origin: http://evil.example\r\n", "403 Forbidden"),
+        (address, "Origin: null\r\n", "403 Forbidden"),
+        ("evil.example:3210", "", "403 Forbidden"),
+        ("evil.example:3210", "Origin: http://evil.example:3210\r\n", "403 Forbidden"),
+    ] {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        let request = format!("GET /api/v1/health HTTP/1.1\r\nHost: {host}\r\n{origin}Connection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{host} {origin}: {answer}");
+        assert_eq!(answer.contains("ORIGIN_NOT_ALLOWED"), status.starts_with("403"), "{answer}");
+        assert!(answer.contains("x-request-id"), "{answer}");
+    }
+}

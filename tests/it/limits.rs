@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Ran, Server, run_js, warm};
+use crate::harness::{Ran, Server, run_js, shared_images, vm_in, warm};
 
 /// How late a stop may come by the clock: tests share two cores with each other.
 const SLACK: Duration = Duration::from_millis(1_000);
@@ -89,6 +89,31 @@ fn endless_scripts_end_with_124() {
         }
     }
     assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), ENDLESS.len(), failures.join("\n"));
+}
+
+/// The interpreter counts a host call as one step, however long the host works.
+#[test]
+fn endless_host_calls_end_with_124() {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, bytes) in [("huge", 1 << 30), ("large", 20 << 20)] {
+        std::fs::File::create(directory.path().join(name)).unwrap().set_len(bytes).unwrap();
+    }
+    for source in [
+        "for (;;) try { fs.readFileSync('huge') } catch {}",
+        "for (;;) fs.readFileSync('large')",
+        "const s = 'x'.repeat(1e7); for (;;) fs.writeFileSync('out', s)",
+        "for (;;) try { fs.readFileSync('y'.repeat(5000)) } catch {}",
+        "for (;;) fs.existsSync('huge')",
+        "for (;;) await import('./absent.mjs').catch(() => {})",
+    ] {
+        std::fs::write(directory.path().join("t.js"), format!("const fs = require('fs'); {source}")).unwrap();
+        let args = ["run", "t.js", "--module", "fs", "--cpu-ms", "300", "--wall-ms", "60000", "--json"];
+        let ran = vm_in(directory.path(), &shared_images(), &args);
+        let report: Value = serde_json::from_str(&ran.stdout).unwrap_or_default();
+        let used = report["metrics"]["cpu_us"].as_u64().unwrap_or(u64::MAX);
+        assert_eq!(ran.status, Some(124), "{source}: {ran:?}");
+        assert!(used < 300_000 + CPU_SLACK_US, "{source}: {used} us of CPU");
+    }
 }
 
 /// A sleep that no CPU limit sees does not exist yet, so the wall limit is shown with the same scripts.

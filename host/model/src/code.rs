@@ -26,6 +26,8 @@ codes! {
     ValidationError = "VALIDATION_ERROR",
     /// The body is larger than the server accepts.
     BodyTooLarge = "BODY_TOO_LARGE",
+    /// The request names another host, or comes from a page of another origin.
+    OriginNotAllowed = "ORIGIN_NOT_ALLOWED",
     /// No such route.
     NotFound = "NOT_FOUND",
     /// The route exists, but not for this method.

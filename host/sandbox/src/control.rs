@@ -13,8 +13,12 @@ pub(crate) const INTERFACE: &str = "vm:session/control@0.1.0";
 
 /// The clock's step: coarse, so that a script can't time the machine's caches.
 const CLOCK_STEP_NS: u64 = 1_000_000;
-/// Panic text of the guest that is worth a line in the log.
+/// Panic text of the guest that is worth a line in the log, and how many lines a run may have: a guest that panics prints
+/// one or two and traps.
 const STDERR_BYTES_MAX: usize = 4_096;
+const STDERR_LINES_MAX: u32 = 8;
+/// Longest specifier of an `import`, resolved: a path's length.
+const MODULE_NAME_BYTES_MAX: usize = 4_096;
 
 /// Ends a run that did not stop when it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +48,12 @@ pub(crate) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
             _ => {
                 let bytes = text.as_le_slice(&store);
                 let bytes = &bytes[..bytes.len().min(STDERR_BYTES_MAX)];
-                tracing::error!(text = %String::from_utf8_lossy(bytes), "the guest wrote to its stderr");
+                let text = String::from_utf8_lossy(bytes).into_owned();
+                let meter = &mut store.data_mut().meter;
+                meter.stderr_lines += 1;
+                if meter.stderr_lines <= STDERR_LINES_MAX {
+                    tracing::error!(?text, "the guest wrote to its stderr");
+                }
                 return Ok((false,));
             }
         };
@@ -57,15 +66,18 @@ pub(crate) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         Ok((!store.data_mut().log(level, text),))
     })?;
     control.func_wrap("load-module", |mut store: StoreContextMut<'_, Host>, (name,): (WasmStr,)| {
-        let name = name.to_str(&store)?.into_owned();
-        Ok((load_module(store.data_mut(), &name),))
+        crate::modules::called(&mut store)?;
+        let name = name.to_str(&store)?;
+        if name.len() > MODULE_NAME_BYTES_MAX {
+            return Ok((Err(format!("Invalid module: its name is longer than {MODULE_NAME_BYTES_MAX} bytes")),));
+        }
+        Ok((load_module(store.data(), &name),))
     })?;
     Ok(())
 }
 
 /// The source of an ES module: a listed native module, or a file beneath the session's root.
-fn load_module(host: &mut Host, name: &str) -> Result<String, String> {
-    host.meter.host_calls += 1;
+fn load_module(host: &Host, name: &str) -> Result<String, String> {
     let native = name.strip_prefix("node:").unwrap_or(name);
     if let Some(names) = host.exports.get(native) {
         let mut source = format!("const module = require({native:?});\nexport default module;\n");

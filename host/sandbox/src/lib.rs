@@ -21,7 +21,7 @@ pub use engine::{Config, Engine};
 pub use error::Error;
 pub use image::{Image, ImageFacts, Library, Origin, Recipe};
 pub use limits::Stop;
-pub use machine::{HostLimit, host_limits};
+pub use machine::{HostLimit, host_limits, raise_open_files};
 pub use modules::Module;
 #[cfg(feature = "echo")]
 pub use modules::echo::ECHO;

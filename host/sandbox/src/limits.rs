@@ -53,6 +53,8 @@ pub(crate) struct Meter {
     events: u32,
     output_bytes: usize,
     pub(crate) host_calls: u64,
+    /// Lines that the guest itself wrote to its stderr.
+    pub(crate) stderr_lines: u32,
 }
 
 impl Meter {
@@ -67,6 +69,7 @@ impl Meter {
             events: 0,
             output_bytes: 0,
             host_calls: 0,
+            stderr_lines: 0,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What this machine imposes on how many sessions can be live.
 use std::fs;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
 
 /// Memory maps of one live session: its memory, its tables, guard pages.
@@ -9,6 +10,8 @@ const MAPS_PER_SESSION: u64 = 4;
 const ADDRESS_BYTES_PER_SESSION: u64 = (4 << 30) + (32 << 20);
 /// Private memory of one live session after a little use, bytes.
 const PRIVATE_BYTES_PER_SESSION: u64 = 100 << 10;
+/// Open files of a server beside its sessions': connections, database, images.
+const OPEN_FILES_SPARE: u64 = 512;
 /// User address space of x86-64 with four-level page tables.
 const ADDRESS_BYTES: u64 = 1 << 47;
 
@@ -27,7 +30,7 @@ pub struct HostLimit {
 
 /// Every limit that was found; those that can't be read are left out.
 pub fn host_limits() -> Vec<HostLimit> {
-    [map_count(), address_space(), memory()].into_iter().flatten().collect()
+    [map_count(), address_space(), open_files(), memory()].into_iter().flatten().collect()
 }
 
 fn map_count() -> Option<HostLimit> {
@@ -41,7 +44,7 @@ fn map_count() -> Option<HostLimit> {
 }
 
 fn address_space() -> Option<HostLimit> {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::As).current;
+    let limit = getrlimit(Resource::As).current;
     let bytes = limit.unwrap_or(ADDRESS_BYTES);
     Some(HostLimit {
         name: "address space (RLIMIT_AS)".to_owned(),
@@ -49,6 +52,29 @@ fn address_space() -> Option<HostLimit> {
         sessions: Some(bytes / ADDRESS_BYTES_PER_SESSION),
         advice: limit.is_some().then(|| "ulimit -v unlimited".to_owned()),
     })
+}
+
+/// Each session of a server holds its worktree open.
+fn open_files() -> Option<HostLimit> {
+    let limits = getrlimit(Resource::Nofile);
+    // What `raise_open_files` gets.
+    let most = limits.maximum.or(limits.current)?;
+    Some(HostLimit {
+        name: "open files (RLIMIT_NOFILE)".to_owned(),
+        value: most.to_string(),
+        sessions: Some(most.saturating_sub(OPEN_FILES_SPARE)),
+        advice: Some("ulimit -Hn 65536, or LimitNOFILE= of the service".to_owned()),
+    })
+}
+
+/// Lets this process open as many files as it may, and answers how many that is: None when there is no limit.
+pub fn raise_open_files() -> Option<u64> {
+    let limits = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limits.maximum, maximum: limits.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit on open files was not raised");
+    }
+    getrlimit(Resource::Nofile).current
 }
 
 fn memory() -> Option<HostLimit> {

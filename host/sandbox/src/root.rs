@@ -70,11 +70,17 @@ impl Root {
     pub(crate) fn read(&self, path: &str, max: usize) -> Result<Vec<u8>, PathError> {
         let call = "open";
         let file = self.open_file(path, call, OpenOptions::new().read(true))?;
+        let too_large = || PathError::new("EFBIG", format!("file is larger than {max} bytes"), "read", path);
+        let metadata = file.metadata().map_err(|e| PathError::io(&e, call, path))?;
+        if metadata.len() > u64::try_from(max).unwrap_or(u64::MAX) {
+            return Err(too_large());
+        }
         let mut bytes = Vec::new();
         let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
         file.take(limit).read_to_end(&mut bytes).map_err(|e| PathError::io(&e, "read", path))?;
         if bytes.len() > max {
-            return Err(PathError::new("EFBIG", format!("file is larger than {max} bytes"), "read", path));
+            // it has grown meanwhile, or is of a kind that does not tell its size
+            return Err(too_large());
         }
         Ok(bytes)
     }

@@ -209,13 +209,24 @@ fn value(value: bindings::Value) -> model::Value {
         bindings::JsType::Array => JsType::Array,
         bindings::JsType::Function => JsType::Function,
     };
-    // What the guest calls JSON is parsed before it is passed on as JSON.
-    let json = value.json.and_then(|text| serde_json::value::RawValue::from_string(text).ok());
+    // What the guest calls JSON is parsed before it is passed on as JSON; and it is one line, as JSON.stringify makes it.
+    let line = |text: &String| !text.bytes().any(|byte| byte < b' ');
+    let json = value.json.filter(line).and_then(|text| serde_json::value::RawValue::from_string(text).ok());
     model::Value { ty, preview: value.preview, json }
 }
 
+/// Longest text of an exception, bytes. The guest cuts there as well; its memory is the script's, so it is cut again.
+const EXCEPTION_BYTES_MAX: usize = 64 << 10;
+
+fn cut(text: &mut String) {
+    text.truncate(text.floor_char_boundary(EXCEPTION_BYTES_MAX));
+}
+
 /// An exception as clients see it.
-pub(crate) fn exception(thrown: bindings::Exception, meter: &Meter) -> model::Exception {
+pub(crate) fn exception(mut thrown: bindings::Exception, meter: &Meter) -> model::Exception {
+    cut(&mut thrown.class);
+    cut(&mut thrown.message);
+    cut(&mut thrown.stack);
     let code = match thrown.cause {
         Cause::Thrown => None,
         Cause::OutOfMemory => Some(ErrorCode::MemoryLimitExceeded),

@@ -56,7 +56,8 @@ impl App {
     /// cancelled after that; every session's row says what became of it.
     pub async fn serve(self: &Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) -> std::io::Result<()> {
         let (closing, closed) = tokio::sync::oneshot::channel::<()>();
-        let server = axum::serve(listener, api::router(Arc::clone(self))).with_graceful_shutdown(async {
+        let loopback = listener.local_addr()?.ip().is_loopback();
+        let server = axum::serve(listener, api::router(Arc::clone(self), loopback)).with_graceful_shutdown(async {
             let _ = closed.await;
         });
         let mut server = tokio::spawn(server.into_future());

@@ -112,7 +112,14 @@ impl Registry {
             }
         };
         let Some((_, session)) = session else { return Ok(None) };
-        let task = tokio::spawn(async move { session.close(None).await });
+        let store = self.shared.store.clone();
+        let task = tokio::spawn(async move {
+            match session.close(None).await? {
+                Some(row) => Ok(Some(row)),
+                // It trapped just then: closed it is all the same, and its row says how.
+                None => Ok(store.session(tenant, id).await?),
+            }
+        });
         task.await.unwrap_or_else(|e| Err(Fault::internal(e)))
     }
 
@@ -166,7 +173,10 @@ impl Shared {
             }
             Err(panic) => return Err(self.crash(tenant, id, Fault::internal(panic)).await),
         };
-        let row = self.store.session_ready(tenant, id).await?;
+        let row = match self.store.session_ready(tenant, id).await {
+            Ok(row) => row,
+            Err(error) => return Err(self.crash(tenant, id, error.into()).await),
+        };
         let (engine, store, live) = (self.engine.clone(), self.store.clone(), self.live.clone());
         let session = Session::start(tenant, id, sandbox, engine, store, live, room);
         self.live.map().insert(id, (tenant, session));

@@ -150,6 +150,10 @@ impl Task {
                 Some(Command::Run { request, stop, turn, answer }) => {
                     let (executed, still) = self.execute(heap, request, stop).await;
                     sandbox = still;
+                    if sandbox.is_none() {
+                        // The heap is gone: whoever comes next finds nobody here, and is not kept waiting.
+                        commands.close();
+                    }
                     // Before the answer: who has it may send the next command at once.
                     drop(turn);
                     let _ = answer.send(executed);

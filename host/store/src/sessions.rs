@@ -75,6 +75,8 @@ impl Store {
                 Err(Error::Gone) => return Ok(None),
                 settled => settled?,
             }
+            // Nothing runs any more; a run whose end could not be written says so now.
+            executions::crash(c, tenant, id, at)?;
             find(c, tenant, id)
         };
         self.0.writer.write(change).await

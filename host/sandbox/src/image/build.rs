@@ -29,6 +29,9 @@ const EXTENSION: &str = "cwasm";
 const DISK_BYTES_MAX: u64 = 4 << 30;
 /// Bumped when the layout of an image file changes.
 const FORMAT: u32 = 1;
+/// Enough for the names that a module exports; what a library evaluates to is of no interest.
+const PREVIEW_BYTES_MAX: u32 = 64 << 10;
+const PRELUDE_NAME: &str = "prelude.js";
 const PRELUDE: &str = include_str!("prelude.js");
 /// What all libraries of a template together may use while they are evaluated.
 const BUILD_LIMITS: Limits =
@@ -36,7 +39,7 @@ const BUILD_LIMITS: Limits =
 
 /// Builds images and finds built ones.
 pub(crate) struct Builder {
-    disk: Disk,
+    disk: Arc<Disk>,
     functions: Arc<Functions>,
     /// Runs the code that is snapshotted. Not the pool: a build takes no session's slot.
     scratch: Engine,
@@ -67,9 +70,9 @@ impl Builder {
         slots: Arc<Slots>,
         configure: impl Fn(bool) -> wasmtime::Result<wasmtime::Config>,
     ) -> Result<Self, Error> {
-        let open = || Disk::open(dir);
-        let disk = open().map_err(|e| Error::internal(&format!("opening the data directory {}", dir.display()), e))?;
-        let functions = Arc::new(Functions::new(Arc::new(open()?)));
+        let doing = || format!("opening the data directory {}", dir.display());
+        let disk = Arc::new(Disk::open(dir).map_err(|error| Error::internal(&doing(), error))?);
+        let functions = Arc::new(Functions::new(disk.clone()));
         let engine = |pool| -> wasmtime::Result<Engine> {
             let mut config = configure(pool)?;
             config.enable_incremental_compilation(functions.clone())?;
@@ -233,11 +236,11 @@ impl Warm {
         guest.start(&mut store, 0, js_heap_bytes(BUILD_LIMITS.mem_mb) as u64, JS_STACK_BYTES)?;
 
         let builtins = guest.builtins(&mut store, &exports)?;
-        eval(&guest, &mut store, "prelude.js", &prelude(modules)?)?;
+        eval(&guest, &mut store, PRELUDE_NAME, &prelude(modules)?)?;
         let mut module_exports = BTreeMap::new();
         for module in modules {
             let names = format!("Object.keys(require({:?})).join()", module.name);
-            let names = eval(&guest, &mut store, "prelude.js", &names)?;
+            let names = eval(&guest, &mut store, PRELUDE_NAME, &names)?;
             let names = names.split(',').filter(|name| is_identifier(name)).map(str::to_owned).collect();
             module_exports.insert(module.name.to_owned(), names);
         }
@@ -254,14 +257,19 @@ impl Warm {
 /// Runs one source of the image and answers its completion value's preview.
 fn eval(guest: &Guest, store: &mut Store<Host>, name: &str, source: &str) -> Result<String, Error> {
     let failed = |exception| Error::Library { name: name.to_owned(), exception };
-    match guest.eval(store, source, name, Mode::Script, u32::MAX) {
+    match guest.eval(store, source, name, Mode::Script, PREVIEW_BYTES_MAX) {
         Ok(Outcome::Value(value)) => Ok(value.preview),
         Ok(Outcome::Exception(thrown)) => Err(failed(exception(thrown, &store.data().meter))),
         Ok(Outcome::Pending) => Err(failed(stop_exception(model::ErrorCode::PromiseNeverSettles, &BUILD_LIMITS))),
         Ok(Outcome::TooLarge(_)) => Ok(String::new()),
         Err(error) => match store.data().meter.exceeded() {
             Some(code) => Err(failed(stop_exception(code, &BUILD_LIMITS))),
-            None => Err(Error::internal(&format!("evaluating {name}"), error)),
+            // The prelude is ours, but whatever a library does, even a trap, is the library's failure.
+            None if name == PRELUDE_NAME => Err(Error::internal("evaluating the prelude", error)),
+            None => {
+                tracing::error!(library = name, error = format!("{error:#}"), "a library trapped");
+                Err(failed(stop_exception(model::ErrorCode::SessionCrashed, &BUILD_LIMITS)))
+            }
         },
     }
 }

@@ -48,25 +48,25 @@ const KINDS: [&str; 25] = [
 fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     let mut echo = linker.instance(ECHO.interface)?;
     echo.func_wrap("nop", |mut store: StoreContextMut<'_, Host>, (): ()| {
-        called(&mut store);
+        called(&mut store)?;
         Ok(())
     })?;
     echo.func_wrap("add", |mut store: StoreContextMut<'_, Host>, (a, b): (i32, i32)| {
-        called(&mut store);
+        called(&mut store)?;
         Ok((a.wrapping_add(b),))
     })?;
     echo.func_wrap("text", |mut store: StoreContextMut<'_, Host>, (text,): (String,)| {
-        called(&mut store);
+        called(&mut store)?;
         Ok((text,))
     })?;
     // Bytes by themselves: as a list of `Val`s each takes 32 bytes on the host, and a large one more than a call may bring.
     echo.func_wrap("echo-bytes", |mut store: StoreContextMut<'_, Host>, (bytes,): (Vec<u8>,)| {
-        called(&mut store);
+        called(&mut store)?;
         Ok((bytes,))
     })?;
     for kind in KINDS {
         echo.func_new(&format!("echo-{kind}"), |mut store, _ty, given: &[Val], answer: &mut [Val]| {
-            called(&mut store);
+            called(&mut store)?;
             answer.clone_from_slice(given);
             Ok(())
         })?;

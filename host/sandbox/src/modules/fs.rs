@@ -22,18 +22,18 @@ pub(super) static MODULE: Module = Module {
 fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     let mut files = linker.instance(MODULE.interface)?;
     files.func_wrap("read-file-sync", |mut store: Store<'_>, (path,): (WasmStr,)| {
-        called(&mut store);
+        called(&mut store)?;
         let path = path.to_str(&store)?;
         Ok((read(store.data(), &path),))
     })?;
     files.func_wrap("write-file-sync", |mut store: Store<'_>, (path, data): (WasmStr, WasmStr)| {
-        called(&mut store);
+        called(&mut store)?;
         // Both stay in the guest's memory: nothing it names is copied before the root has accepted the path.
         let (path, data) = (path.to_str(&store)?, data.to_str(&store)?);
         Ok((write(store.data(), &path, &data),))
     })?;
     files.func_wrap("exists-sync", |mut store: Store<'_>, (path,): (WasmStr,)| {
-        called(&mut store);
+        called(&mut store)?;
         let path = path.to_str(&store)?;
         Ok((store.data().root.as_ref().is_some_and(|root| root.exists(&path)),))
     })?;

@@ -7,7 +7,9 @@ mod fs;
 use wasmtime::StoreContextMut;
 use wasmtime::component::Linker;
 
+use crate::control::HardStop;
 use crate::host::Host;
+use crate::limits::Verdict;
 
 /// A native module that templates may list.
 pub struct Module {
@@ -36,9 +38,15 @@ impl Module {
 /// The modules that an engine has unless it is told otherwise.
 pub(crate) static ALL: [&Module; 1] = [&fs::MODULE];
 
-/// Counts a host call; every function of a module begins with it.
-pub(crate) fn called(store: &mut StoreContextMut<'_, Host>) {
-    store.data_mut().meter.host_calls += 1;
+/// Begins a host call, as every function of a module does: counts it, and traps when the script was asked to stop and
+/// had its grace. The guest asks by itself when the call has returned.
+pub(crate) fn called(store: &mut StoreContextMut<'_, Host>) -> wasmtime::Result<()> {
+    let meter = &mut store.data_mut().meter;
+    meter.host_calls += 1;
+    match meter.poll() {
+        Verdict::Trap => Err(HardStop.into()),
+        Verdict::Go | Verdict::Stop => Ok(()),
+    }
 }
 
 impl std::fmt::Debug for Module {

@@ -32,6 +32,7 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::TemplateNotFound
         | ErrorCode::SessionNotFound
         | ErrorCode::ExecutionNotFound => StatusCode::NOT_FOUND,
+        ErrorCode::OriginNotAllowed => StatusCode::FORBIDDEN,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::SessionNotReady | ErrorCode::SessionBusy | ErrorCode::AlreadyExists => StatusCode::CONFLICT,
         ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,

@@ -4,6 +4,7 @@ mod error;
 mod executions;
 mod extract;
 mod modules;
+mod origin;
 mod sessions;
 mod system;
 mod templates;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use model::ErrorCode;
@@ -24,8 +25,8 @@ use crate::fault::Fault;
 /// What handlers answer.
 type Answer = Result<Response, Fault>;
 
-/// The whole API, a row a path. `get` answers HEAD as well.
-pub fn router(app: Arc<App>) -> Router {
+/// The whole API, a row a path. `get` answers HEAD as well. `loopback`: only this machine reaches the listener.
+pub fn router(app: Arc<App>, loopback: bool) -> Router {
     let v1 = Router::new()
         .route("/health", get(system::health))
         .route("/runtime/summary", get(system::summary))
@@ -46,6 +47,7 @@ pub fn router(app: Arc<App>) -> Router {
         .nest("/api/v1", v1)
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
+        .layer(from_fn_with_state(loopback, origin::guard))
         .layer(from_fn(envelope::wrap))
         .with_state(app)
 }

@@ -107,7 +107,13 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     // First, so that a port that is taken is known before the engine is compiled.
     let listener = std::net::TcpListener::bind(args.listen).with_context(|| format!("--listen {}", args.listen))?;
     listener.set_nonblocking(true)?;
-    let app = App::open(args.config(globals))?;
+    let config = args.config(globals);
+    if let Some(files) = sandbox::raise_open_files()
+        && files < u64::from(config.sessions_max) + 512
+    {
+        tracing::warn!(files, sessions = config.sessions_max, "too few open files for so many sessions: ulimit -Hn");
+    }
+    let app = App::open(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("io")
         .max_blocking_threads(64)
