@@ -25,7 +25,7 @@ impl Session {
     fn start() -> Self {
         let recipe = Recipe { modules: vec![ModuleName::parse("echo").unwrap()], libraries: Vec::new() };
         let limits = Limits { cpu_ms: 20_000, wall_ms: 60_000, max_output_kb: 8_192, ..Limits::default() };
-        let sandbox = ENGINE.image(&recipe).unwrap().start(Setup { limits, root: None }).unwrap();
+        let sandbox = ENGINE.image(&recipe).unwrap().start(Setup::new(limits, None)).unwrap();
         let mut session = Session(Some(sandbox));
         session.eval("const echo = require('echo'); 0").unwrap();
         session
@@ -37,7 +37,7 @@ impl Session {
         let (send, receive) = mpsc::channel();
         let source = source.to_owned();
         ENGINE.spawn(move || {
-            let script = Script { source: &source, name: "test.js", mode: Mode::Script };
+            let script = Script { prologue: "", source: &source, name: "test.js", mode: Mode::Script };
             let _ = send.send(sandbox.run(script, &Stop::default(), Box::new(|_, _| {})));
         });
         let ran = receive.recv().unwrap();

@@ -17,7 +17,7 @@ fn engine() -> &'static (Engine, Arc<Image>) {
 }
 
 fn start(limits: Limits) -> Sandbox {
-    engine().1.start(Setup { limits, root: None }).unwrap()
+    engine().1.start(Setup::new(limits, None)).unwrap()
 }
 
 /// Runs `source` and what it printed.
@@ -26,7 +26,7 @@ fn run(sandbox: Sandbox, source: &str) -> (Ran, Vec<String>) {
     let (done, result) = mpsc::channel();
     let listener = said.clone();
     engine().0.spawn(move || {
-        let script = Script { source: &source, name: "test.js", mode: Mode::Script };
+        let script = Script { prologue: "", source: &source, name: "test.js", mode: Mode::Script };
         let console = Box::new(move |_, text| listener.lock().unwrap().push(text));
         let _ = done.send(sandbox.run(script, &Stop::default(), console));
     });
@@ -108,7 +108,7 @@ fn a_cancelled_run_stops() {
     let (done, result) = mpsc::channel();
     let theirs = stop.clone();
     engine().0.spawn(move || {
-        let script = Script { source: "for (;;) {}", name: "test.js", mode: Mode::Script };
+        let script = Script { prologue: "", source: "for (;;) {}", name: "test.js", mode: Mode::Script };
         let _ = done.send(sandbox.run(script, &theirs, Box::new(|_, _| {})));
     });
     std::thread::sleep(std::time::Duration::from_millis(50));

@@ -44,8 +44,24 @@ codes! {
     SessionBusy = "SESSION_BUSY",
     /// As many sessions are live as this server holds.
     SessionLimit = "SESSION_LIMIT",
-    /// A template of that name exists.
+    /// What was to be made exists already.
     AlreadyExists = "ALREADY_EXISTS",
+    /// The template was deactivated.
+    TemplateInactive = "TEMPLATE_INACTIVE",
+    /// The request's `Idempotency-Key` was used before, and its answer can't be given again.
+    IdempotencyConflict = "IDEMPOTENCY_CONFLICT",
+    /// The client did not send its request in time.
+    RequestTimeout = "REQUEST_TIMEOUT",
+    /// The file to run is not there.
+    FileNotFound = "FILE_NOT_FOUND",
+    /// A path leaves the worktree.
+    InvalidPath = "INVALID_PATH",
+    /// A startup file is to be evaluated in a way that does not exist.
+    StartupModeUnsupported = "STARTUP_MODE_UNSUPPORTED",
+    /// A startup file threw, or is not there; or the session's limits are too small for its template.
+    StartupFailed = "STARTUP_FAILED",
+    /// A library is not installed.
+    LibraryNotFound = "LIBRARY_NOT_FOUND",
     /// The template lists a module that is a built-in or unknown.
     ModuleNotAllowed = "MODULE_NOT_ALLOWED",
     /// The template names an engine that is not here.

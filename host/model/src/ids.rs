@@ -58,6 +58,10 @@ ids! {
     SessionId,
     /// An execution.
     ExecutionId,
+    /// A startup file of a template.
+    StartupFileId,
+    /// A capability of a template.
+    CapabilityId,
 }
 
 impl TenantId {

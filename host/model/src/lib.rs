@@ -7,6 +7,7 @@ mod ids;
 mod library_name;
 mod limits;
 mod module_name;
+mod rel_path;
 mod session;
 mod template;
 mod timestamp;
@@ -15,11 +16,15 @@ mod words;
 
 pub use code::ErrorCode;
 pub use execution::{Event, EventKind, Execution, ExecutionKind, ExecutionStatus, Payload};
-pub use ids::{ExecutionId, IdError, SessionId, TemplateId, TenantId};
+pub use ids::{CapabilityId, ExecutionId, IdError, SessionId, StartupFileId, TemplateId, TenantId};
 pub use library_name::{LibraryName, LibraryNameError};
 pub use limits::{Limits, LimitsError};
 pub use module_name::{ModuleName, ModuleNameError};
+pub use rel_path::{RelPath, RelPathError};
 pub use session::{Session, SessionStatus};
-pub use template::{ENGINE_GOJA, ENGINE_QUICKJS, Resolver, Runtime, Settings, Template, engine_is_supported};
+pub use template::{
+    Capability, CapabilityKind, ENGINE_GOJA, ENGINE_QUICKJS, Grant, Resolver, Runtime, Settings, SettingsError,
+    StartupFile, StartupMode, Template, engine_is_supported,
+};
 pub use timestamp::{Timestamp, TimestampError};
 pub use value::{ConsoleLevel, Exception, JsType, Value};

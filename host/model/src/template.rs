@@ -1,7 +1,9 @@
 //! Templates: what a session made from one holds.
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use crate::{LibraryName, Limits, ModuleName, TemplateId, Timestamp};
+use crate::words::words;
+use crate::{CapabilityId, LibraryName, Limits, LimitsError, ModuleName, StartupFileId, TemplateId, Timestamp};
 
 /// A template as the contract shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -22,6 +24,73 @@ pub struct Template {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+/// An entry of the modules list: a module and what it may do in sessions of the template.
+#[derive(Clone, Debug, Serialize)]
+pub struct Grant {
+    /// The module.
+    pub name: ModuleName,
+    /// Its grant, of the shape that the module declares; `{}` is the module's default.
+    pub config: Box<RawValue>,
+}
+
+words! {
+    /// How a startup file is evaluated.
+    StartupMode {
+        /// As a script in the global scope.
+        Eval = "eval",
+        /// As an ES module.
+        Module = "module",
+    }
+}
+
+/// A file of the worktree that runs when a session starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StartupFile {
+    /// Its id.
+    pub id: StartupFileId,
+    /// Its template.
+    pub vm_id: TemplateId,
+    /// Beneath the worktree, cleaned; unique in the template.
+    pub path: String,
+    /// Files run in this order; those of one index in the order they were added.
+    pub order_index: i64,
+    /// How it is evaluated.
+    pub mode: StartupMode,
+}
+
+words! {
+    /// What a capability speaks of.
+    CapabilityKind {
+        /// A module.
+        Module = "module",
+        /// A global.
+        Global = "global",
+        /// Files.
+        Fs = "fs",
+        /// The network.
+        Net = "net",
+        /// The environment.
+        Env = "env",
+    }
+}
+
+/// A label that old clients keep with a template. It grants nothing: the modules list is the only list of grants.
+#[derive(Clone, Debug, Serialize)]
+pub struct Capability {
+    /// Its id.
+    pub id: CapabilityId,
+    /// Its template.
+    pub vm_id: TemplateId,
+    /// With `name` unique in the template.
+    pub kind: CapabilityKind,
+    /// Any name.
+    pub name: String,
+    /// As the client wants it shown.
+    pub enabled: bool,
+    /// JSON, handed back as it is.
+    pub config: Box<RawValue>,
 }
 
 /// The engine that runs everything, and the default.
@@ -46,6 +115,65 @@ pub struct Settings {
     pub runtime: Runtime,
 }
 
+/// A setting that this build does not hold to, or that an operator's ceiling forbids. The text begins with the field.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// A limit is out of its range.
+    #[error("limits.{0}")]
+    Limits(#[from] LimitsError),
+    /// Another field.
+    #[error("{field} {must}")]
+    Field {
+        /// As it is spelt in JSON, with dots.
+        field: &'static str,
+        /// What it must be.
+        must: &'static str,
+    },
+}
+
+impl Settings {
+    /// Checks every field against what can be held to, and the limits against `ceiling`.
+    pub fn check(&self, ceiling: &Limits) -> Result<(), SettingsError> {
+        self.limits.check(ceiling)?;
+        let error = |field, must| Err(SettingsError::Field { field, must });
+        let Resolver { roots, extensions, .. } = &self.resolver;
+        if roots.is_empty() || roots.len() > Resolver::LEN_MAX {
+            return error("resolver.roots", "must have 1 to 16 entries");
+        }
+        if !roots.iter().all(|root| is_beneath(root)) {
+            return error("resolver.roots", "must be directories beneath the worktree: relative, without '..'");
+        }
+        if extensions.len() > Resolver::LEN_MAX {
+            return error("resolver.extensions", "must have at most 16 entries");
+        }
+        let is_extension = |text: &String| {
+            text.len() <= 16
+                && text.starts_with('.')
+                && text[1..].bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
+        };
+        if !extensions.iter().all(is_extension) {
+            return error("resolver.extensions", "must each be a dot and up to 15 letters, digits or dots");
+        }
+        if !self.runtime.strict {
+            return error(
+                "runtime.strict",
+                "can only be true: ES modules are strict and scripts are sloppy, as the language says",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Relative, and without a component that leads upwards.
+fn is_beneath(path: &str) -> bool {
+    let parts = || path.split('/');
+    !path.is_empty()
+        && path.len() <= 1_024
+        && !path.contains('\0')
+        && !path.starts_with('/')
+        && parts().all(|p| p != "..")
+}
+
 /// How `import` finds files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -56,6 +184,11 @@ pub struct Resolver {
     pub extensions: Vec<String>,
     /// Whether `/x` means `x` in the worktree.
     pub allow_absolute_repo_imports: bool,
+}
+
+impl Resolver {
+    /// Entries of each list.
+    pub const LEN_MAX: usize = 16;
 }
 
 impl Default for Resolver {
@@ -102,5 +235,29 @@ mod tests {
         );
         assert_eq!(serde_json::from_str::<Settings>("{}").unwrap(), Settings::default());
         assert!(serde_json::from_str::<Settings>(r#"{"limit":{}}"#).is_err());
+    }
+
+    #[test]
+    fn what_is_not_enforced_is_not_accepted() {
+        let checked = |json: &str| serde_json::from_str::<Settings>(json).unwrap().check(&Limits::MAX);
+        for good in [
+            "{}",
+            r#"{"resolver":{"roots":["src","a/b"],"extensions":[],"allow_absolute_repo_imports":false}}"#,
+            r#"{"runtime":{"esm":false,"console":false}}"#,
+        ] {
+            assert_eq!(checked(good), Ok(()), "{good}");
+        }
+        for (bad, field) in [
+            (r#"{"limits":{"cpu_ms":0}}"#, "limits.cpu_ms"),
+            (r#"{"resolver":{"roots":[]}}"#, "resolver.roots"),
+            (r#"{"resolver":{"roots":["/etc"]}}"#, "resolver.roots"),
+            (r#"{"resolver":{"roots":["a/../../b"]}}"#, "resolver.roots"),
+            (r#"{"resolver":{"extensions":["js"]}}"#, "resolver.extensions"),
+            (r#"{"resolver":{"extensions":["./x"]}}"#, "resolver.extensions"),
+            (r#"{"runtime":{"strict":false}}"#, "runtime.strict"),
+        ] {
+            let error = checked(bad).unwrap_err().to_string();
+            assert!(error.starts_with(field), "{bad}: {error}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use wasmtime::component::{Linker, WasmList, WasmStr};
 
 use crate::host::Host;
 use crate::limits::{Verdict, host_text_bytes};
+use crate::resolve;
 
 pub(crate) const INTERFACE: &str = "vm:session/control@0.1.0";
 
@@ -89,12 +90,14 @@ fn load_module(host: &Host, name: &str) -> Result<String, String> {
     let shown: String = name.chars().take(200).collect();
     let known = host.exports.keys().cloned().collect::<Vec<_>>().join(", ");
     let listed = if known.is_empty() { "no modules".to_owned() } else { known };
-    let Some(root) = &host.root else {
-        return Err(format!("Invalid module \"{shown}\": this template lists {listed}, and the session has no root"));
-    };
+    let invalid = |why: &str| format!("Invalid module \"{shown}\": this template lists {listed}, and {why}");
+    if !host.esm {
+        return Err(invalid("files can't be imported: its settings have runtime.esm false"));
+    }
+    let Some(root) = &host.root else { return Err(invalid("the session has no root")) };
     let max = host_text_bytes(host.meter.limits().mem_mb);
-    match root.read(name, max) {
+    match resolve::read(root, &host.resolver, name, max) {
         Ok(bytes) => String::from_utf8(bytes).map_err(|_| format!("Module \"{shown}\" is not UTF-8")),
-        Err(error) => Err(format!("Invalid module \"{shown}\": this template lists {listed}, and as a file: {error}")),
+        Err(why) => Err(invalid(&format!("as a file: {why}"))),
     }
 }

@@ -19,6 +19,20 @@ pub enum Error {
         /// What it threw.
         exception: Exception,
     },
+    /// A grant is not of the shape that its module declares.
+    #[error("config of module {module}: {why}")]
+    Grant {
+        /// The module.
+        module: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The image alone needs more memory than the session may have.
+    #[error("mem_mb {mem_mb} is less than the template's libraries need")]
+    TooSmall {
+        /// The limit, MiB.
+        mem_mb: u32,
+    },
     /// Every slot of the pool is taken.
     #[error("all {max} session slots are in use")]
     SessionLimit {
@@ -36,6 +50,8 @@ impl Error {
         match self {
             Error::Refused(_) => ErrorCode::ModuleNotAllowed,
             Error::Library { .. } => ErrorCode::LibraryFailed,
+            Error::Grant { .. } => ErrorCode::ValidationError,
+            Error::TooSmall { .. } => ErrorCode::StartupFailed,
             Error::SessionLimit { .. } => ErrorCode::SessionLimit,
             Error::Internal(_) => ErrorCode::Internal,
         }

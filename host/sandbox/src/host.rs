@@ -2,32 +2,49 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{ConsoleLevel, Limits};
+use model::{ConsoleLevel, Resolver, Settings};
 
+use crate::error::Error;
 use crate::limits::{MemoryLimiter, Meter, Stop};
+use crate::modules::{self, fs};
 use crate::root::Root;
-use crate::sandbox::Console;
+use crate::sandbox::{Console, Setup};
 
 /// Store data of one sandbox.
 pub(crate) struct Host {
     pub(crate) meter: Meter,
     pub(crate) memory: MemoryLimiter,
     pub(crate) root: Option<Root>,
+    pub(crate) resolver: Resolver,
+    /// `import` and `import()` work.
+    pub(crate) esm: bool,
+    /// Scripts have a `console`.
+    pub(crate) console_wanted: bool,
+    pub(crate) fs: fs::Access,
     console: Option<Console>,
     /// What each listed module exports to JavaScript, to answer `import` of it.
     pub(crate) exports: Arc<BTreeMap<String, Vec<String>>>,
 }
 
 impl Host {
-    pub(crate) fn new(limits: Limits, root: Option<Root>, exports: Arc<BTreeMap<String, Vec<String>>>) -> Self {
+    pub(crate) fn new(setup: Setup, exports: Arc<BTreeMap<String, Vec<String>>>) -> Result<Self, Error> {
+        let Setup { settings: Settings { limits, resolver, runtime }, root, grants } = setup;
         let bytes_max = crate::limits::wasm_memory_bytes(limits.mem_mb);
-        Host {
+        let mut host = Host {
             meter: Meter::start(limits, Stop::default()),
-            memory: MemoryLimiter { bytes_max, bytes: 0 },
+            memory: MemoryLimiter { bytes_max, bytes: 0, refused_at_start: false },
             root,
+            resolver,
+            esm: runtime.esm,
+            console_wanted: runtime.console,
+            fs: fs::Access::default(),
             console: None,
             exports,
+        };
+        for grant in &grants {
+            modules::grant(&mut host, grant)?;
         }
+        Ok(host)
     }
 
     /// Begins a run on this thread.

@@ -12,6 +12,7 @@ mod limits;
 mod machine;
 mod modules;
 mod registry;
+mod resolve;
 mod root;
 mod sandbox;
 mod threads;
@@ -26,5 +27,5 @@ pub use modules::Module;
 #[cfg(feature = "echo")]
 pub use modules::echo::ECHO;
 pub use registry::{Refusal, RefusalReason, Registry};
-pub use root::Root;
+pub use root::{Root, SourceError};
 pub use sandbox::{Console, Metrics, Mode, Outcome, Ran, Sandbox, Script, Setup};

@@ -175,16 +175,20 @@ pub(crate) fn wasm_memory_bytes(mem_mb: u32) -> usize {
 pub(crate) struct MemoryLimiter {
     pub(crate) bytes_max: usize,
     pub(crate) bytes: usize,
+    /// The image's own memory did not fit: there never was a sandbox.
+    pub(crate) refused_at_start: bool,
 }
 
 /// More elements than the guest's function table ever has.
 const TABLE_ELEMENTS_MAX: usize = 10_000;
 
 impl ResourceLimiter for MemoryLimiter {
-    fn memory_growing(&mut self, _current: usize, desired: usize, _max: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, _max: Option<usize>) -> wasmtime::Result<bool> {
         let fits = desired <= self.bytes_max;
         if fits {
             self.bytes = self.bytes.max(desired);
+        } else {
+            self.refused_at_start |= current == 0;
         }
         Ok(fits)
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, OpenOptions, OpenOptionsExt};
+use model::RelPath;
 
 /// Longest path that is looked at, in bytes: Linux's own limit.
 const PATH_BYTES_MAX: usize = 4_096;
@@ -22,7 +23,7 @@ struct Inner {
 }
 
 /// Why a path was refused. The text is what JavaScript sees, after Node's fashion.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{code}: {what}, {call} '{path}'")]
 pub(crate) struct PathError {
     code: &'static str,
@@ -32,6 +33,11 @@ pub(crate) struct PathError {
 }
 
 impl PathError {
+    /// Nothing is there.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.code == "ENOENT"
+    }
+
     fn new(code: &'static str, what: impl Into<String>, call: &'static str, path: &str) -> Self {
         let mut shown: String = path.chars().take(200).collect::<String>().replace('\0', "\\0");
         if shown.len() < path.len() {
@@ -57,7 +63,34 @@ impl PathError {
     }
 }
 
+/// Why a script's file can't be read. Names no path: whoever asks knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    /// Nothing is there, or no regular file.
+    #[error("file not found")]
+    Absent,
+    /// A symbolic link leads out of the root.
+    #[error("path escapes the worktree")]
+    Outside,
+    /// Larger than the caller takes.
+    #[error("file is too large")]
+    TooLarge,
+    /// Not UTF-8.
+    #[error("file is not UTF-8")]
+    NotText,
+}
+
 impl Root {
+    /// The text of a script, at most `max` bytes.
+    pub fn source(&self, path: &RelPath, max: usize) -> Result<String, SourceError> {
+        let bytes = self.read(path.as_str(), max).map_err(|error| match error.code {
+            "EACCES" => SourceError::Outside,
+            "EFBIG" => SourceError::TooLarge,
+            _ => SourceError::Absent,
+        })?;
+        String::from_utf8(bytes).map_err(|_| SourceError::NotText)
+    }
+
     /// Opens `path`, which must be a directory.
     pub fn open(path: &Path) -> io::Result<Root> {
         let dir = Dir::open_ambient_dir(path, ambient_authority())?;
@@ -108,7 +141,7 @@ impl Root {
             return Err(PathError::new("EISDIR", "illegal operation on a directory", call, path));
         }
         if !metadata.is_file() {
-            return Err(PathError::new("EACCES", "not a regular file", call, path));
+            return Err(PathError::new("EINVAL", "not a regular file", call, path));
         }
         Ok(file)
     }
@@ -209,7 +242,7 @@ mod tests {
         let (dir, root) = tree();
         let made = Command::new("mkfifo").arg(dir.path().join("root/pipe")).status().unwrap();
         assert!(made.success());
-        assert!(root.read("pipe", 10).unwrap_err().to_string().starts_with("EACCES"));
+        assert!(root.read("pipe", 10).unwrap_err().to_string().starts_with("EINVAL"));
         assert!(root.write("pipe", b"x").is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! One live JavaScript heap.
 use std::sync::Arc;
 
-use model::{ConsoleLevel, ErrorCode, JsType, Limits};
+use model::{ConsoleLevel, ErrorCode, Grant, JsType, Limits, Settings};
 use rand::RngExt;
 use serde::Serialize;
 use wasmtime::{Store, UpdateDeadline};
@@ -9,6 +9,7 @@ use wasmtime::{Store, UpdateDeadline};
 use crate::bindings::{self, Cause, Guest};
 use crate::control::HardStop;
 use crate::engine::Slot;
+use crate::error::Error;
 use crate::host::Host;
 use crate::image::Image;
 use crate::limits::{Meter, Stop, Verdict, js_heap_bytes};
@@ -25,10 +26,19 @@ pub type Console = Box<dyn FnMut(ConsoleLevel, String) + Send>;
 /// What a sandbox is started with.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
-    /// Enforced in every run.
-    pub limits: Limits,
+    /// Limits, the ways of `import`, and switches; enforced in every run.
+    pub settings: Settings,
     /// What `fs` and imports of files reach. None: they reach nothing.
     pub root: Option<Root>,
+    /// What the modules of the image may do. One that is not here has its default.
+    pub grants: Vec<Grant>,
+}
+
+impl Setup {
+    /// Default settings but for the limits, default grants.
+    pub fn new(limits: Limits, root: Option<Root>) -> Setup {
+        Setup { settings: Settings { limits, ..Settings::default() }, root, grants: Vec::new() }
+    }
 }
 
 /// How a source is evaluated.
@@ -45,6 +55,8 @@ pub enum Mode {
 /// One piece of source.
 #[derive(Clone, Copy, Debug)]
 pub struct Script<'a> {
+    /// Evaluated first, in the same run and under the same limits; its value is nobody's. May be empty.
+    pub prologue: &'a str,
     /// Its text.
     pub source: &'a str,
     /// Stands in stack traces.
@@ -110,7 +122,7 @@ impl std::fmt::Debug for Sandbox {
 }
 
 impl Sandbox {
-    pub(crate) fn new(image: Arc<Image>, host: Host, slot: Slot) -> wasmtime::Result<Self> {
+    pub(crate) fn new(image: Arc<Image>, host: Host, slot: Slot) -> Result<Self, Error> {
         let engine = image.component.engine();
         let mut store = Store::new(engine, host);
         store.limiter(|host| &mut host.memory);
@@ -120,7 +132,13 @@ impl Sandbox {
             Verdict::Trap => Err(HardStop.into()),
             Verdict::Go | Verdict::Stop => Ok(UpdateDeadline::Continue(1)),
         });
-        let guest = Guest::instantiate(&mut store, &image.component, &image.exports)?;
+        let guest = match Guest::instantiate(&mut store, &image.component, &image.exports) {
+            Ok(guest) => guest,
+            Err(_) if store.data().memory.refused_at_start => {
+                return Err(Error::TooSmall { mem_mb: store.data().meter.limits().mem_mb });
+            }
+            Err(error) => return Err(error.into()),
+        };
         Ok(Sandbox { inner: Box::new(Inner { store, guest, image, started: false, _slot: slot }) })
     }
 
@@ -155,13 +173,23 @@ impl Sandbox {
 impl Inner {
     fn eval(&mut self, script: Script<'_>) -> wasmtime::Result<bindings::Outcome> {
         let limits = *self.store.data().meter.limits();
+        let value_max = u32::try_from(self.store.data().meter.output_left()).unwrap_or(u32::MAX);
         if !self.started {
             // What the snapshot froze is fresh again before the first line of JavaScript runs.
             let seed = rand::rng().random();
             self.guest.start(&mut self.store, seed, js_heap_bytes(limits.mem_mb) as u64, JS_STACK_BYTES)?;
             self.started = true;
+            if !self.store.data().console_wanted {
+                self.guest.eval(&mut self.store, "delete globalThis.console", "<start>", bindings::Mode::Script, 64)?;
+            }
         }
-        let value_max = u32::try_from(self.store.data().meter.output_left()).unwrap_or(u32::MAX);
+        if !script.prologue.is_empty() {
+            let name = "<prologue>";
+            match self.guest.eval(&mut self.store, script.prologue, name, bindings::Mode::Script, value_max)? {
+                bindings::Outcome::Value(_) | bindings::Outcome::TooLarge(_) => {}
+                failed => return Ok(failed),
+            }
+        }
         let mode = match script.mode {
             Mode::Script => bindings::Mode::Script,
             Mode::Repl => bindings::Mode::Repl,

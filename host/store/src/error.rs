@@ -19,6 +19,17 @@ pub enum OpenError {
     /// It is a SQLite database of something else, such as the ancestor's.
     #[error("{0} is a database of another program (or of the Go vm-system): name another file with --db")]
     Foreign(PathBuf),
+    /// Its pages do not hang together.
+    #[error(
+        "{path} is damaged ({found}): start from a backup (`vm-system db backup` makes them), or save what can be read \
+         with `sqlite3 {path} .recover`"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        found: String,
+    },
     /// Another process has it.
     #[error("another vm-system is using this database (it holds {0})")]
     Locked(PathBuf),
@@ -57,6 +68,9 @@ pub enum Error {
     /// The name is taken.
     #[error("the name is taken")]
     AlreadyExists,
+    /// A list of a template has as many entries as it can have.
+    #[error("the list is full")]
+    Full,
     /// The row that was to change is not there, or not in the state that was expected.
     #[error("there is no such row any more")]
     Gone,

@@ -50,15 +50,70 @@ impl EventLog {
     }
 }
 
+/// A part of an execution's events.
+#[derive(Clone, Debug, Default)]
+pub struct EventPage {
+    /// Them, by sequence.
+    pub events: Vec<Event>,
+    /// Whether there are more, within the limit that was asked for.
+    pub more: bool,
+}
+
+/// A page of events ends after the one that brings it here: what one answer holds in memory.
+const PAGE_BYTES: usize = 1 << 20;
+
+impl EventPage {
+    fn is_full(&self, bytes: usize, limit: usize) -> bool {
+        self.events.len() >= limit || bytes >= PAGE_BYTES
+    }
+
+    /// Takes what `lines` has after `after`, until the page is full.
+    fn take(
+        &mut self,
+        id: ExecutionId,
+        (first, body): (i64, &str),
+        after: i64,
+        limit: usize,
+        bytes: &mut usize,
+    ) -> Result<(), Error> {
+        for (seq, line) in (first..).zip(body.lines()).filter(|(seq, _)| *seq > after) {
+            if self.is_full(*bytes, limit) {
+                self.more = self.events.len() < limit;
+                break;
+            }
+            *bytes += line.len() + 128;
+            self.events.push(decode(id, seq.unsigned_abs(), line)?);
+        }
+        Ok(())
+    }
+}
+
+impl EventLog {
+    /// The events after `after_seq` that there are so far: at most `limit`, and about a megabyte.
+    pub fn page(&self, id: ExecutionId, after_seq: u64, limit: usize) -> Result<EventPage, Error> {
+        let after = i64::try_from(after_seq).unwrap_or(i64::MAX);
+        let (mut page, mut bytes) = (EventPage::default(), 0);
+        let begin = self.chunks.partition_point(|chunk| chunk.last_seq <= after);
+        for chunk in self.chunks.iter().skip(begin) {
+            if page.more || page.is_full(bytes, limit) {
+                page.more = page.events.len() < limit;
+                break;
+            }
+            page.take(id, (chunk.first_seq, &chunk.body), after, limit, &mut bytes)?;
+        }
+        Ok(page)
+    }
+}
+
 impl Store {
-    /// The events after `after_seq`, at most `limit`. None when there is no such execution.
+    /// The events after `after_seq`: at most `limit`, and about a megabyte. None when there is no such execution.
     pub async fn events(
         &self,
         tenant: TenantId,
         execution: ExecutionId,
         after_seq: u64,
         limit: usize,
-    ) -> Result<Option<Vec<Event>>, Error> {
+    ) -> Result<Option<EventPage>, Error> {
         let query = move |c: &Connection| {
             let Some(key) = executions::key(c, tenant, execution)? else { return Ok(None) };
             read(c, tenant, key, execution, after_seq, limit).map(Some)
@@ -85,25 +140,23 @@ fn read(
     id: ExecutionId,
     after_seq: u64,
     limit: usize,
-) -> Result<Vec<Event>, Error> {
+) -> Result<EventPage, Error> {
     let after = i64::try_from(after_seq).unwrap_or(i64::MAX);
     let mut statement = c.prepare_cached(
         "SELECT first_seq, body FROM event_chunks
          WHERE tenant = ?1 AND execution = ?2 AND last_seq > ?3 ORDER BY first_seq",
     )?;
     let mut rows = statement.query(params![tenant.as_uuid().as_bytes(), execution, after])?;
-    let mut events = Vec::new();
-    while events.len() < limit
-        && let Some(row) = rows.next()?
-    {
-        let first: i64 = row.get(0)?;
-        let body = row.get_ref(1)?.as_str().map_err(|e| Error::Corrupt(format!("event chunk: {e}")))?;
-        let lines = (first..).zip(body.lines()).filter(|(seq, _)| *seq > after);
-        for (seq, line) in lines.take(limit - events.len()) {
-            events.push(decode(id, seq.unsigned_abs(), line)?);
+    let (mut page, mut bytes) = (EventPage::default(), 0);
+    while let Some(row) = rows.next()? {
+        if page.more || page.is_full(bytes, limit) {
+            page.more = page.events.len() < limit;
+            break;
         }
+        let body = row.get_ref(1)?.as_str().map_err(|e| Error::Corrupt(format!("event chunk: {e}")))?;
+        page.take(id, (row.get(0)?, body), after, limit, &mut bytes)?;
     }
-    Ok(events)
+    Ok(page)
 }
 
 fn decode(execution_id: ExecutionId, seq: u64, line: &str) -> Result<Event, Error> {

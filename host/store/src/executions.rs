@@ -2,9 +2,10 @@
 use model::{
     ErrorCode, Exception, Execution, ExecutionId, ExecutionKind, ExecutionStatus, SessionId, TenantId, Timestamp,
 };
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::value::RawValue;
 
+use crate::rows::{Cursor, Page, Wanted};
 use crate::{Error, EventLog, Store, events, rows, sessions};
 
 /// An execution that starts.
@@ -48,7 +49,7 @@ pub struct FinishedExecution {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT e.id, s.id, e.kind, e.input, e.path, e.args, e.env, e.status, e.started_at, e.ended_at, e.result,
+            "SELECT e.key, e.id, s.id, e.kind, e.input, e.path, e.args, e.env, e.status, e.started_at, e.ended_at, e.result,
              e.error, e.metrics FROM executions e JOIN sessions s ON s.key = e.session WHERE e.tenant = ?1 ",
             $rest
         )
@@ -64,6 +65,15 @@ impl Store {
     /// and was never acknowledged, or it is `running` and the next server's start makes it an error.
     pub async fn execution_starts(&self, tenant: TenantId, new: NewExecution) -> Result<(), Error> {
         self.0.writer.queue("execution_starts", move |c| insert(c, tenant, &new)).await
+    }
+
+    /// The same, and answers once the row is on the disk: for a client that is told of the execution before it ends.
+    pub async fn execution_accepted(&self, tenant: TenantId, new: NewExecution) -> Result<Execution, Error> {
+        let change = move |c: &Connection| {
+            insert(c, tenant, &new)?;
+            find(c, tenant, new.id)?.ok_or(Error::Gone)
+        };
+        self.0.writer.write(change).await
     }
 
     /// Writes an execution's end and its events; answers once that is on the disk.
@@ -86,28 +96,70 @@ impl Store {
         self.0.readers.read(move |c| find(c, tenant, id)).await
     }
 
-    /// The newest executions of a session, newest first. None when there is no such session.
+    /// A page of a session's executions, newest first. None when there is no such session.
     pub async fn executions(
         &self,
         tenant: TenantId,
         session: SessionId,
-        limit: u32,
-    ) -> Result<Option<Vec<Execution>>, Error> {
+        wanted: Wanted,
+    ) -> Result<Option<Page<Execution>>, Error> {
         let query = move |c: &Connection| {
             let Some(key) = sessions::key(c, tenant, session)? else { return Ok(None) };
-            let mut statement = c.prepare_cached(select!("AND e.session = ?2 ORDER BY e.key DESC LIMIT ?3"))?;
-            let rows = statement.query_and_then(params![tenant.as_uuid().as_bytes(), key, limit], read)?;
-            rows.collect::<Result<_, _>>().map(Some)
+            let sql = select!("AND e.session = ?2 AND e.key < ?3 ORDER BY e.key DESC LIMIT ?4");
+            let mut statement = c.prepare_cached(sql)?;
+            let (Cursor(before), limit) = (wanted.before, i64::from(wanted.rows_max) + 1);
+            let mut found = statement.query(params![tenant.as_uuid().as_bytes(), key, before, limit])?;
+            rows::page(&mut found, wanted, read, size).map(Some)
         };
         self.0.readers.read(query).await
     }
+
+    /// The place of an execution in its session's list, to read on from there. None when the session has no such one.
+    pub async fn execution_cursor(
+        &self,
+        tenant: TenantId,
+        session: SessionId,
+        id: ExecutionId,
+    ) -> Result<Option<Cursor>, Error> {
+        let query = move |c: &Connection| {
+            let Some(session) = sessions::key(c, tenant, session)? else { return Ok(None) };
+            let mut statement =
+                c.prepare_cached("SELECT key FROM executions WHERE tenant = ?1 AND id = ?2 AND session = ?3")?;
+            let (tenant, id) = (tenant.as_uuid().as_bytes(), id.as_uuid().as_bytes());
+            Ok(statement.query_row(params![tenant, id, session], |row| row.get(0)).optional()?.map(Cursor))
+        };
+        self.0.readers.read(query).await
+    }
+
+    /// Queues the removal of a session's oldest finished executions, and of their events, but for the newest `keep`.
+    pub async fn prune_executions(&self, tenant: TenantId, session: SessionId, keep: u32) -> Result<(), Error> {
+        let change = move |c: &Connection| {
+            let Some(key) = sessions::key(c, tenant, session)? else { return Ok(()) };
+            c.prepare_cached(
+                "DELETE FROM executions WHERE session = ?1 AND status <> 'running' AND key <=
+                 (SELECT key FROM executions WHERE session = ?1 ORDER BY key DESC LIMIT 1 OFFSET ?2)",
+            )?
+            .execute(params![key, keep])?;
+            Ok(())
+        };
+        self.0.writer.queue("prune_executions", change).await
+    }
+}
+
+/// About what a row takes in memory and in an answer.
+fn size(execution: &Execution) -> usize {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let error = execution.error.as_ref().map_or(0, |e| e.message.len() + text(&e.stack));
+    let result = execution.result.as_ref().map_or(0, |json| json.get().len());
+    let sent = text(&execution.input) + text(&execution.path) + execution.args.get().len() + execution.env.get().len();
+    512 + sent + result + error
 }
 
 /// The row number of an execution.
 pub(crate) fn key(c: &Connection, tenant: TenantId, id: ExecutionId) -> Result<Option<i64>, Error> {
     let mut statement = c.prepare_cached("SELECT key FROM executions WHERE tenant = ?1 AND id = ?2")?;
     let found = statement.query_row(params![tenant.as_uuid().as_bytes(), id.as_uuid().as_bytes()], |row| row.get(0));
-    rows::exists(found)
+    Ok(found.optional()?)
 }
 
 fn insert(c: &Connection, tenant: TenantId, new: &NewExecution) -> Result<(), Error> {
@@ -149,7 +201,7 @@ fn finish(c: &Connection, tenant: TenantId, end: &FinishedExecution) -> Result<i
             ],
             |row| row.get(0),
         );
-    rows::exists(found)?.ok_or(Error::Gone)
+    found.optional()?.ok_or(Error::Gone)
 }
 
 /// Ends what still runs in a session whose heap is gone.
@@ -176,22 +228,22 @@ fn find(c: &Connection, tenant: TenantId, id: ExecutionId) -> Result<Option<Exec
 }
 
 fn read(row: &Row<'_>) -> Result<Execution, Error> {
-    let error: Option<String> = row.get(11)?;
+    let error: Option<String> = row.get(12)?;
     let error = error.map(|json| serde_json::from_str(&json)).transpose();
     Ok(Execution {
-        id: rows::id(row, 0)?.into(),
-        session_id: rows::id(row, 1)?.into(),
-        kind: rows::word(row, 2, ExecutionKind::parse)?,
-        input: row.get(3)?,
-        path: row.get(4)?,
-        args: rows::json(row, 5)?,
-        env: rows::json(row, 6)?,
-        status: rows::word(row, 7, ExecutionStatus::parse)?,
-        started_at: rows::time(row, 8)?,
-        ended_at: rows::time_if_any(row, 9)?,
-        result: rows::json_if_any(row, 10)?,
+        id: rows::id(row, 1)?.into(),
+        session_id: rows::id(row, 2)?.into(),
+        kind: rows::word(row, 3, ExecutionKind::parse)?,
+        input: row.get(4)?,
+        path: row.get(5)?,
+        args: rows::json(row, 6)?,
+        env: rows::json(row, 7)?,
+        status: rows::word(row, 8, ExecutionStatus::parse)?,
+        started_at: rows::time(row, 9)?,
+        ended_at: rows::time_if_any(row, 10)?,
+        result: rows::json_if_any(row, 11)?,
         error: error.map_err(|e| Error::Corrupt(format!("execution error: {e}")))?,
-        metrics: rows::json(row, 12)?,
+        metrics: rows::json(row, 13)?,
     })
 }
 
@@ -206,6 +258,7 @@ mod tests {
     use crate::{NewSession, Options};
 
     const TENANT: TenantId = TenantId::DEFAULT;
+    const ALL: Wanted = Wanted { before: Cursor::START, rows_max: 100 };
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_micros(seconds * 1_000_000)
@@ -268,21 +321,21 @@ mod tests {
         let again = store.execution_ends(TENANT, ending(id), EventLog::default()).await;
         assert!(matches!(again, Err(Error::Gone)), "{again:?}");
 
-        let events = store.events(TENANT, id, 0, usize::MAX).await.unwrap().unwrap();
+        let events = store.events(TENANT, id, 0, usize::MAX).await.unwrap().unwrap().events;
         let json = serde_json::to_string(&events).unwrap();
         let expected = format!(
             r#"[{{"execution_id":"{id}","seq":1,"ts":"1970-01-01T00:00:02.000000Z","type":"input_echo","payload":{{"text":"line\nbreak"}}}}]"#
         );
         assert_eq!(json, expected);
 
-        let newest = store.executions(TENANT, session, 50).await.unwrap().unwrap();
+        let newest = store.executions(TENANT, session, ALL).await.unwrap().unwrap().rows;
         assert_eq!(newest.iter().map(|e| e.id).collect::<Vec<_>>(), [id]);
-        assert!(store.executions(TENANT, Uuid::now_v7().into(), 50).await.unwrap().is_none());
+        assert!(store.executions(TENANT, Uuid::now_v7().into(), ALL).await.unwrap().is_none());
         assert!(store.events(TENANT, Uuid::now_v7().into(), 0, 1).await.unwrap().is_none());
         let stranger: TenantId = Uuid::now_v7().into();
         assert!(store.execution(stranger, id).await.unwrap().is_none());
         assert!(store.events(stranger, id, 0, 1).await.unwrap().is_none());
-        assert!(store.executions(stranger, session, 1).await.unwrap().is_none());
+        assert!(store.executions(stranger, session, ALL).await.unwrap().is_none());
     }
 
     #[tokio::test]
@@ -304,11 +357,69 @@ mod tests {
         for (after, limit) in [(0, 1), (1, 2), (777, 3_000), (49_990, 100), (50_000, 1)] {
             let page = store.events(TENANT, id, after, limit).await.unwrap().unwrap();
             let expected: Vec<u64> = (after + 1..=50_000).take(limit).collect();
-            assert_eq!(page.iter().map(|e| e.seq).collect::<Vec<_>>(), expected);
-            for event in page {
+            assert!(!page.more, "{limit} fit into a page");
+            assert_eq!(page.events.iter().map(|e| e.seq).collect::<Vec<_>>(), expected);
+            for event in page.events {
                 assert_eq!(event.payload.get(), format!(r#"{{"level":"log","text":"line {}"}}"#, event.seq));
             }
         }
+        // All of them take several pages, none of which is large.
+        let (mut seen, mut pages) = (0, 0);
+        loop {
+            let page = store.events(TENANT, id, seen, usize::MAX).await.unwrap().unwrap();
+            assert_eq!(page.events.first().map(|e| e.seq), Some(seen + 1));
+            (seen, pages) = (page.events.last().map_or(seen, |e| e.seq), pages + 1);
+            if !page.more {
+                break;
+            }
+        }
+        assert!(seen == 50_000 && (5..50).contains(&pages), "{seen} {pages}");
+        assert!(store.events(TENANT, id, 50_000, usize::MAX).await.unwrap().unwrap().events.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_log_reads_as_its_rows_do() {
+        let id: ExecutionId = Uuid::now_v7().into();
+        let mut log = EventLog::default();
+        for n in 1..=5_000 {
+            log.push(at(2), &Payload::Console { level: ConsoleLevel::Log, text: format!("line {n}") });
+        }
+        for (after, limit) in [(0, 1), (1, 2), (777, 3_000), (4_990, 100), (5_000, 1)] {
+            let page = log.page(id, after, limit).unwrap();
+            let expected: Vec<u64> = (after + 1..=5_000).take(limit).collect();
+            assert_eq!(page.events.iter().map(|e| e.seq).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_oldest_executions_go_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&Options::new(dir.path().join("test.db")), at(1)).unwrap();
+        let session = session(&store).await;
+        let mut ids = Vec::new();
+        for _ in 0..5 {
+            let new = starting(session);
+            ids.insert(0, new.id);
+            store.execution_starts(TENANT, new).await.unwrap();
+            let mut log = EventLog::default();
+            log.push(at(2), &Payload::InputEcho { text: "1".into() });
+            store.execution_ends(TENANT, ending(ids[0]), log).await.unwrap();
+        }
+        let listed = async |rows_max, before| {
+            let page = store.executions(TENANT, session, Wanted { before, rows_max }).await.unwrap().unwrap();
+            (page.rows.iter().map(|e| e.id).collect::<Vec<_>>(), page.next)
+        };
+        let (first, next) = listed(2, Cursor::START).await;
+        assert_eq!(first, ids[..2]);
+        assert_eq!(next, store.execution_cursor(TENANT, session, ids[1]).await.unwrap());
+        assert_eq!(listed(3, next.unwrap()).await, (ids[2..].to_vec(), None));
+
+        store.prune_executions(TENANT, session, 5).await.unwrap();
+        assert_eq!(listed(9, Cursor::START).await.0, ids);
+        store.prune_executions(TENANT, session, 2).await.unwrap();
+        store.session_closed(TENANT, session, at(9), None).await.unwrap();
+        assert_eq!(listed(9, Cursor::START).await.0, ids[..2]);
+        assert!(store.events(TENANT, ids[2], 0, 9).await.unwrap().is_none());
     }
 
     #[tokio::test]
@@ -332,8 +443,8 @@ mod tests {
         let session = store.session(TENANT, ready).await.unwrap().unwrap();
         assert_eq!(session.status, SessionStatus::Closed);
         assert_eq!((session.closed_at, session.last_error.as_deref()), (Some(at(100)), Some("the server stopped")));
-        assert!(store.sessions(TENANT, Some(SessionStatus::Ready)).await.unwrap().is_empty());
-        assert_eq!(store.sessions(TENANT, None).await.unwrap().len(), 1);
+        assert!(store.sessions(TENANT, Some(SessionStatus::Ready), ALL).await.unwrap().rows.is_empty());
+        assert_eq!(store.sessions(TENANT, None, ALL).await.unwrap().rows.len(), 1);
     }
 
     #[tokio::test]

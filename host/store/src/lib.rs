@@ -7,24 +7,29 @@
 mod error;
 mod events;
 mod executions;
+mod idempotency;
 mod open;
 mod reader;
 mod rows;
 mod sessions;
+mod template_lists;
 mod templates;
 mod writer;
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::Timestamp;
 
 pub use error::{Error, OpenError};
-pub use events::EventLog;
+pub use events::{EventLog, EventPage};
 pub use executions::{FinishedExecution, NewExecution};
+pub use idempotency::{Kept, Reserved};
+pub use rows::{Cursor, Page, Wanted};
 pub use sessions::NewSession;
-pub use templates::NewTemplate;
+pub use template_lists::TEMPLATE_LIST_MAX;
+pub use templates::{NewTemplate, TemplateChange, WholeTemplate};
 
 use reader::Readers;
 use writer::Writer;
@@ -32,6 +37,8 @@ use writer::Writer;
 /// How to open a database.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// How the file is looked over before it is used.
+    pub check: Check,
     /// The database file; created if absent, but not its directory.
     pub path: PathBuf,
     /// What a commit waits for.
@@ -43,8 +50,19 @@ pub struct Options {
 impl Options {
     /// The defaults, for the database at `path`.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Options { path: path.into(), synchronous: Synchronous::Full, readers: 2 }
+        Options { check: Check::Quick, path: path.into(), synchronous: Synchronous::Full, readers: 2 }
     }
+}
+
+/// How a database is looked over when it is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// Every page, but not every index against its table: some seconds a gigabyte.
+    Quick,
+    /// The same, and indexes.
+    Full,
+    /// Not at all.
+    Off,
 }
 
 /// What a commit waits for.
@@ -75,6 +93,7 @@ impl Store {
     pub fn open(options: &Options, now: Timestamp) -> Result<Store, OpenError> {
         let lock = open::lock(&options.path)?;
         let mut connection = open::connect_writer(options)?;
+        open::check(&connection, options.check)?;
         open::migrate(&mut connection)?;
         open::use_wal(&connection)?;
         open::recover(&mut connection, now)?;
@@ -83,4 +102,11 @@ impl Store {
         let readers = Readers::start(readers.collect::<Result<_, _>>()?)?;
         Ok(Store(Arc::new(Inner { readers, writer, _lock: lock })))
     }
+}
+
+/// Copies the database at `path`, which a server may be using, to a new file at `to`: whole, consistent and compact.
+///
+/// Blocks. What is committed when it begins is in the copy; writers are not held up.
+pub fn backup(path: &Path, to: &Path) -> Result<(), OpenError> {
+    open::backup(path, to)
 }

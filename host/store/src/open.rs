@@ -2,15 +2,15 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::Timestamp;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
-use crate::{OpenError, Options, Synchronous, executions};
+use crate::{Check, OpenError, Options, Synchronous, executions};
 
 /// The schema, a file a version. Files are never edited once released: a change is a new one at the end.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_init.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_init.sql"), include_str!("migrations/0002_contract.sql")];
 
 /// `vmsy`, in SQLite's header: tells our files from those of other programs.
 const APPLICATION_ID: i32 = 0x766d_7379;
@@ -56,7 +56,7 @@ pub(crate) fn connect_writer(options: &Options) -> Result<Connection, OpenError>
     };
     connection
         .pragma_update(None, "synchronous", synchronous)
-        .map_err(|source| OpenError::Sqlite { path: path.clone(), source })?;
+        .map_err(|source| sqlite(path, source))?;
     Ok(connection)
 }
 
@@ -75,7 +75,63 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, OpenError> {
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         Ok(connection)
     };
-    open().map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })
+    open().map_err(|source| sqlite(path, source))
+}
+
+/// The first statement that looks into a damaged file may find that out.
+fn sqlite(path: &Path, source: rusqlite::Error) -> OpenError {
+    let path = path.to_owned();
+    match source.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DatabaseCorrupt) => OpenError::Damaged { path, found: source.to_string() },
+        _ => OpenError::Sqlite { path, source },
+    }
+}
+
+/// Looks for damage before anything is done with the file.
+pub(crate) fn check(connection: &Connection, check: Check) -> Result<(), OpenError> {
+    let pragma = match check {
+        Check::Quick => "PRAGMA quick_check(8)",
+        Check::Full => "PRAGMA integrity_check(8)",
+        Check::Off => return Ok(()),
+    };
+    let path = PathBuf::from(connection.path().unwrap_or_default());
+    let started = Instant::now();
+    let look = || -> rusqlite::Result<Vec<String>> {
+        let mut statement = connection.prepare(pragma)?;
+        statement.query_map([], |row| row.get(0))?.collect()
+    };
+    let damaged = |found: String| OpenError::Damaged { path: path.clone(), found };
+    let found = look().map_err(|error| damaged(error.to_string()))?;
+    if found != ["ok"] {
+        return Err(damaged(found.join("; ")));
+    }
+    let elapsed = started.elapsed();
+    if elapsed > Duration::from_secs(1) {
+        tracing::info!(seconds = elapsed.as_secs_f32(), "looked the database over; --integrity-check off skips that");
+    }
+    Ok(())
+}
+
+/// `VACUUM INTO` reads one snapshot, whatever is written meanwhile, and takes the write-ahead log into account.
+pub(crate) fn backup(path: &Path, to: &Path) -> Result<(), OpenError> {
+    let io = |path: &Path, source| OpenError::Io { path: path.to_owned(), source };
+    std::fs::metadata(path).map_err(|source| io(path, source))?;
+    // Ours alone from the first byte; SQLite writes into an empty file as into a new one.
+    private(OpenOptions::new().write(true).create_new(true)).open(to).map_err(|source| io(to, source))?;
+    let copy = || {
+        let connection = connect_reader(path)?;
+        let application: i64 = connection
+            .pragma_query_value(None, "application_id", |row| row.get(0))
+            .map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })?;
+        if application != i64::from(APPLICATION_ID) {
+            return Err(OpenError::Foreign(path.to_owned()));
+        }
+        let text = to.to_str().ok_or_else(|| io(to, std::io::Error::other("the path is not UTF-8")))?;
+        let copied = connection.execute("VACUUM INTO ?1", [text]);
+        copied.map_err(|source| OpenError::Sqlite { path: to.to_owned(), source })?;
+        File::open(to).and_then(|file| file.sync_all()).map_err(|source| io(to, source))
+    };
+    copy().inspect_err(|_| drop(std::fs::remove_file(to)))
 }
 
 /// Brings the schema up to date in one transaction: it is all there or untouched.
@@ -229,6 +285,66 @@ mod tests {
         let error = open(&options).err().unwrap();
         assert!(matches!(error, OpenError::Foreign(_)), "{error}");
         assert_eq!(before, std::fs::read(&options.path).unwrap());
+    }
+
+    #[test]
+    fn damage_is_found_before_anything_is_written() {
+        let (_dir, options) = scratch();
+        drop(open(&options).unwrap());
+        let mut bytes = std::fs::read(&options.path).unwrap();
+        let page = 4_096;
+        for at in (page..bytes.len()).step_by(page) {
+            bytes[at..at + 64].fill(0xa5);
+        }
+        std::fs::write(&options.path, &bytes).unwrap();
+        let error = open(&options).err().unwrap();
+        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains("backup"), "{error}");
+        assert_eq!(std::fs::read(&options.path).unwrap(), bytes);
+    }
+
+    /// A database as each older version wrote it, brought up to date.
+    #[test]
+    fn every_older_schema_becomes_the_newest() {
+        for version in 1..MIGRATIONS.len() {
+            let (_dir, options) = scratch();
+            let raw = Connection::open(&options.path).unwrap();
+            for sql in &MIGRATIONS[..version] {
+                raw.execute_batch(sql).unwrap();
+            }
+            raw.pragma_update(None, "user_version", version as i64).unwrap();
+            raw.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+            raw.execute_batch(
+                "INSERT INTO templates (tenant, id, name, engine, is_active, settings, created_at, updated_at)
+                 VALUES (zeroblob(16), randomblob(16), 'old', 'goja', 1, '{}', 1, 1);
+                 INSERT INTO template_modules (tenant, template, name) VALUES (zeroblob(16), 1, 'fs')",
+            )
+            .unwrap();
+            drop(raw);
+            drop(open(&options).unwrap());
+            let raw = Connection::open(&options.path).unwrap();
+            let read = |sql: &str| raw.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+            assert_eq!(read("SELECT name FROM templates"), "old");
+            assert_eq!(read("SELECT name || config FROM template_modules"), "fs{}");
+        }
+    }
+
+    #[test]
+    fn a_backup_of_a_database_in_use_is_whole() {
+        let (dir, options) = scratch();
+        let store = open(&options).unwrap();
+        let to = dir.path().join("copy.db");
+        crate::backup(&options.path, &to).unwrap();
+        assert!(matches!(crate::backup(&options.path, &to), Err(OpenError::Io { .. })), "nothing is overwritten");
+        drop(store);
+        drop(open(&Options { check: Check::Full, ..Options::new(&to) }).unwrap());
+
+        let foreign = dir.path().join("foreign.db");
+        Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE t (n)").unwrap();
+        let error = crate::backup(&foreign, &dir.path().join("no.db")).unwrap_err();
+        assert!(matches!(error, OpenError::Foreign(_)), "{error}");
+        assert!(!dir.path().join("no.db").exists());
+        assert!(crate::backup(&dir.path().join("absent.db"), &dir.path().join("no.db")).is_err());
     }
 
     #[test]

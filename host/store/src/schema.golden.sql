@@ -1,4 +1,4 @@
--- Schema 1 as SQLite has it after all migrations.
+-- Schema 2 as SQLite has it after all migrations.
 
 CREATE TABLE event_chunks (
     key       INTEGER PRIMARY KEY,
@@ -30,6 +30,18 @@ CREATE TABLE executions (
     CHECK ((status = 'running') = (ended_at IS NULL))
 ) STRICT;
 
+CREATE TABLE idempotency_keys (
+    key        INTEGER PRIMARY KEY,
+    tenant     BLOB NOT NULL REFERENCES tenants (id),
+    name       TEXT NOT NULL,
+    request    BLOB NOT NULL CHECK (length(request) = 32),
+    created_at INTEGER NOT NULL,
+    status     INTEGER,
+    location   TEXT,
+    body       BLOB,
+    UNIQUE (tenant, name)
+) STRICT;
+
 CREATE TABLE sessions (
     key             INTEGER PRIMARY KEY,
     tenant          BLOB NOT NULL REFERENCES tenants (id),
@@ -46,12 +58,45 @@ CREATE TABLE sessions (
     UNIQUE (tenant, id)
 ) STRICT;
 
-CREATE TABLE template_modules (
+CREATE TABLE template_capabilities (
+    key      INTEGER PRIMARY KEY,
+    tenant   BLOB NOT NULL REFERENCES tenants (id),
+    id       BLOB NOT NULL CHECK (length(id) = 16),
+    template INTEGER NOT NULL REFERENCES templates (key) ON DELETE CASCADE,
+    kind     TEXT NOT NULL CHECK (kind IN ('module', 'global', 'fs', 'net', 'env')),
+    name     TEXT NOT NULL,
+    enabled  INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    config   TEXT NOT NULL,
+    UNIQUE (tenant, id),
+    UNIQUE (template, kind, name)
+) STRICT;
+
+CREATE TABLE template_libraries (
     key      INTEGER PRIMARY KEY,
     tenant   BLOB NOT NULL REFERENCES tenants (id),
     template INTEGER NOT NULL REFERENCES templates (key) ON DELETE CASCADE,
     name     TEXT NOT NULL,
     UNIQUE (template, name)
+) STRICT;
+
+CREATE TABLE template_modules (
+    key      INTEGER PRIMARY KEY,
+    tenant   BLOB NOT NULL REFERENCES tenants (id),
+    template INTEGER NOT NULL REFERENCES templates (key) ON DELETE CASCADE,
+    name     TEXT NOT NULL, config TEXT NOT NULL DEFAULT '{}',
+    UNIQUE (template, name)
+) STRICT;
+
+CREATE TABLE template_startup_files (
+    key         INTEGER PRIMARY KEY,
+    tenant      BLOB NOT NULL REFERENCES tenants (id),
+    id          BLOB NOT NULL CHECK (length(id) = 16),
+    template    INTEGER NOT NULL REFERENCES templates (key) ON DELETE CASCADE,
+    path        TEXT NOT NULL,
+    order_index INTEGER NOT NULL,
+    mode        TEXT NOT NULL CHECK (mode IN ('eval', 'module')),
+    UNIQUE (tenant, id),
+    UNIQUE (template, path)
 ) STRICT;
 
 CREATE TABLE templates (
@@ -77,5 +122,7 @@ CREATE TABLE tenants (
 CREATE INDEX executions_by_session ON executions (session, key);
 
 CREATE INDEX executions_running ON executions (key) WHERE status = 'running';
+
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 
 CREATE INDEX sessions_by_status ON sessions (tenant, status, key);

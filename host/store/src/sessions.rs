@@ -1,7 +1,8 @@
 //! Session rows. Which sessions are live is the registry's knowledge; these say what became of each.
 use model::{Session, SessionId, SessionStatus, TemplateId, TenantId, Timestamp};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::rows::{Cursor, Page, Wanted};
 use crate::{Error, Store, executions, rows};
 
 /// A session that is about to start.
@@ -24,7 +25,7 @@ pub struct NewSession {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, template, workspace_id, base_commit_oid, worktree_path, status, created_at, closed_at,
+            "SELECT key, id, template, workspace_id, base_commit_oid, worktree_path, status, created_at, closed_at,
              last_error, runtime_meta FROM sessions WHERE tenant = ?1 ",
             $rest
         )
@@ -87,20 +88,39 @@ impl Store {
         self.0.readers.read(move |c| find(c, tenant, id)).await
     }
 
-    /// The rows of that status, or all, newest first.
-    pub async fn sessions(&self, tenant: TenantId, status: Option<SessionStatus>) -> Result<Vec<Session>, Error> {
-        let tenant = *tenant.as_uuid();
-        let query = move |c: &Connection| match status {
-            None => {
-                let mut statement = c.prepare_cached(select!("ORDER BY key DESC"))?;
-                statement.query_and_then(params![tenant.as_bytes()], read)?.collect()
-            }
-            Some(status) => {
-                let mut statement = c.prepare_cached(select!("AND status = ?2 ORDER BY key DESC"))?;
-                statement.query_and_then(params![tenant.as_bytes(), status.as_str()], read)?.collect()
+    /// A page of the sessions of that status, or of all, newest first.
+    pub async fn sessions(
+        &self,
+        tenant: TenantId,
+        status: Option<SessionStatus>,
+        wanted: Wanted,
+    ) -> Result<Page<Session>, Error> {
+        let query = move |c: &Connection| {
+            let (tenant, Cursor(before), limit) = (*tenant.as_uuid(), wanted.before, i64::from(wanted.rows_max) + 1);
+            let size = |s: &Session| {
+                let error = s.last_error.as_ref().map_or(0, String::len);
+                512 + s.workspace_id.len() + s.base_commit_oid.len() + s.worktree_path.len() + error
+            };
+            match status {
+                None => {
+                    let mut statement = c.prepare_cached(select!("AND key < ?2 ORDER BY key DESC LIMIT ?3"))?;
+                    let mut found = statement.query(params![tenant.as_bytes(), before, limit])?;
+                    rows::page(&mut found, wanted, read, size)
+                }
+                Some(status) => {
+                    let sql = select!("AND status = ?2 AND key < ?3 ORDER BY key DESC LIMIT ?4");
+                    let mut statement = c.prepare_cached(sql)?;
+                    let mut found = statement.query(params![tenant.as_bytes(), status.as_str(), before, limit])?;
+                    rows::page(&mut found, wanted, read, size)
+                }
             }
         };
         self.0.readers.read(query).await
+    }
+
+    /// The place of a session in the list of them, to read on from there. None when there is no such session.
+    pub async fn session_cursor(&self, tenant: TenantId, id: SessionId) -> Result<Option<Cursor>, Error> {
+        self.0.readers.read(move |c| Ok(key(c, tenant, id)?.map(Cursor))).await
     }
 }
 
@@ -108,7 +128,7 @@ impl Store {
 pub(crate) fn key(c: &Connection, tenant: TenantId, id: SessionId) -> Result<Option<i64>, Error> {
     let mut statement = c.prepare_cached("SELECT key FROM sessions WHERE tenant = ?1 AND id = ?2")?;
     let found = statement.query_row(params![tenant.as_uuid().as_bytes(), id.as_uuid().as_bytes()], |row| row.get(0));
-    rows::exists(found)
+    Ok(found.optional()?)
 }
 
 fn insert(c: &Connection, tenant: TenantId, new: &NewSession) -> Result<(), Error> {
@@ -161,15 +181,15 @@ fn find(c: &Connection, tenant: TenantId, id: SessionId) -> Result<Option<Sessio
 
 fn read(row: &Row<'_>) -> Result<Session, Error> {
     Ok(Session {
-        id: rows::id(row, 0)?.into(),
-        vm_id: rows::id(row, 1)?.into(),
-        workspace_id: row.get(2)?,
-        base_commit_oid: row.get(3)?,
-        worktree_path: row.get(4)?,
-        status: rows::word(row, 5, SessionStatus::parse)?,
-        created_at: rows::time(row, 6)?,
-        closed_at: rows::time_if_any(row, 7)?,
-        last_error: row.get(8)?,
-        runtime_meta: rows::json_if_any(row, 9)?,
+        id: rows::id(row, 1)?.into(),
+        vm_id: rows::id(row, 2)?.into(),
+        workspace_id: row.get(3)?,
+        base_commit_oid: row.get(4)?,
+        worktree_path: row.get(5)?,
+        status: rows::word(row, 6, SessionStatus::parse)?,
+        created_at: rows::time(row, 7)?,
+        closed_at: rows::time_if_any(row, 8)?,
+        last_error: row.get(9)?,
+        runtime_meta: rows::json_if_any(row, 10)?,
     })
 }

@@ -1,10 +1,11 @@
-//! Templates and their lists.
-use model::{ModuleName, Settings, Template, TemplateId, TenantId, Timestamp};
-use rusqlite::{Connection, Row, params};
+//! Templates: rows and settings. Their lists are in `template_lists`.
+use model::{Capability, Grant, LibraryName, Settings, StartupFile, Template, TemplateId, TenantId, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::{Error, Store, rows};
+use crate::rows::{Cursor, Page, Wanted};
+use crate::{Error, Store, rows, template_lists};
 
-/// A template that is to be made.
+/// A template that is to be made, with everything that belongs to it.
 #[derive(Clone, Debug)]
 pub struct NewTemplate {
     /// Its id.
@@ -13,20 +14,53 @@ pub struct NewTemplate {
     pub name: String,
     /// The engine, as the client spelt it.
     pub engine: String,
+    /// Whether sessions can be made from it.
+    pub is_active: bool,
     /// Its modules, in order.
-    pub modules: Vec<ModuleName>,
+    pub modules: Vec<Grant>,
+    /// Its libraries, in order.
+    pub libraries: Vec<LibraryName>,
+    /// Its startup files.
+    pub startup_files: Vec<StartupFile>,
+    /// Its capabilities.
+    pub capabilities: Vec<Capability>,
     /// Its settings.
     pub settings: Settings,
     /// When.
     pub created_at: Timestamp,
 }
 
+/// A template with everything that belongs to it.
+#[derive(Clone, Debug)]
+pub struct WholeTemplate {
+    /// The template.
+    pub template: Template,
+    /// Its settings.
+    pub settings: Settings,
+    /// Its modules with their grants, in order.
+    pub grants: Vec<Grant>,
+    /// Its startup files, in the order in which they run.
+    pub startup_files: Vec<StartupFile>,
+    /// Its capabilities, in the order in which they were added.
+    pub capabilities: Vec<Capability>,
+}
+
+/// What of a template is to change.
+#[derive(Clone, Debug, Default)]
+pub struct TemplateChange {
+    /// A new name.
+    pub name: Option<String>,
+    /// Whether sessions can be made from it.
+    pub is_active: Option<bool>,
+}
+
 /// A template's row with its lists, newest first where there are several.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, name, engine, is_active, created_at, updated_at, settings,
-             (SELECT json_group_array(m.name ORDER BY m.key) FROM template_modules m WHERE m.template = t.key)
+            "SELECT key, id, name, engine, is_active, created_at, updated_at, settings,
+             (SELECT json_group_array(m.name ORDER BY m.key) FROM template_modules m WHERE m.template = t.key),
+             (SELECT json_group_array(l.name ORDER BY l.key) FROM template_libraries l WHERE l.template = t.key)
              FROM templates t WHERE tenant = ?1 ",
             $rest
         )
@@ -34,61 +68,97 @@ macro_rules! select {
 }
 
 impl Store {
-    /// Makes a template, or says that its name is taken.
+    /// Makes a template, or says that its name is taken. All of it or nothing.
     pub async fn create_template(&self, tenant: TenantId, new: NewTemplate) -> Result<Template, Error> {
         self.0.writer.write(move |c| create(c, tenant, &new)).await
     }
 
-    /// Every template, newest first.
-    pub async fn templates(&self, tenant: TenantId) -> Result<Vec<Template>, Error> {
+    /// A page of the tenant's templates, newest first.
+    pub async fn templates(&self, tenant: TenantId, wanted: Wanted) -> Result<Page<Template>, Error> {
         let query = move |c: &Connection| {
-            let mut statement = c.prepare_cached(select!("ORDER BY key DESC"))?;
-            let rows = statement.query_and_then(params![tenant.as_uuid().as_bytes()], read)?;
-            rows.map(|row| row.map(|(template, _)| template)).collect()
+            let mut statement = c.prepare_cached(select!("AND key < ?2 ORDER BY key DESC LIMIT ?3"))?;
+            let Cursor(before) = wanted.before;
+            let mut found =
+                statement.query(params![tenant.as_uuid().as_bytes(), before, i64::from(wanted.rows_max) + 1])?;
+            let size = |t: &Template| 512 + t.name.len() + 64 * (t.exposed_modules.len() + t.libraries.len());
+            rows::page(&mut found, wanted, |row| read(row).map(|(_, template, _)| template), size)
         };
         self.0.readers.read(query).await
     }
 
     /// A template and its settings.
     pub async fn template(&self, tenant: TenantId, id: TemplateId) -> Result<Option<(Template, Settings)>, Error> {
-        self.0.readers.read(move |c| find(c, tenant, id)).await
+        let query = move |c: &Connection| Ok(find(c, tenant, id)?.map(|(_, template, settings)| (template, settings)));
+        self.0.readers.read(query).await
     }
 
-    /// Adds a module at the end of the list, unless it is there. False when there is no such template.
-    pub async fn add_template_module(
+    /// A template with everything that belongs to it, in one state.
+    pub async fn whole_template(&self, tenant: TenantId, id: TemplateId) -> Result<Option<WholeTemplate>, Error> {
+        let query = move |c: &Connection| {
+            let Some((key, template, settings)) = find(c, tenant, id)? else { return Ok(None) };
+            Ok(Some(WholeTemplate {
+                grants: template_lists::grants(c, key)?,
+                startup_files: template_lists::startup_files(c, id, key)?,
+                capabilities: template_lists::capabilities(c, id, key)?,
+                template,
+                settings,
+            }))
+        };
+        self.0.readers.read(query).await
+    }
+
+    /// Renames, activates or deactivates a template. None when there is no such template.
+    pub async fn change_template(
         &self,
         tenant: TenantId,
         id: TemplateId,
-        name: ModuleName,
+        change: TemplateChange,
         at: Timestamp,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Template>, Error> {
         let change = move |c: &Connection| {
-            let Some(key) = key(c, tenant, id)? else { return Ok(false) };
-            if add_module(c, tenant, key, &name)? {
-                touch(c, key, at)?;
-            }
-            Ok(true)
+            let Some(key) = key(c, tenant, id)? else { return Ok(None) };
+            let changed = c
+                .prepare_cached(
+                    "UPDATE templates SET name = coalesce(?2, name), is_active = coalesce(?3, is_active) WHERE key = ?1",
+                )?
+                .execute(params![key, change.name, change.is_active]);
+            rows::unless_taken(changed)?;
+            touch(c, key, at)?;
+            Ok(find(c, tenant, id)?.map(|(_, template, _)| template))
         };
         self.0.writer.write(change).await
     }
 
-    /// Takes the module of exactly that name off the list, if it is there. False when there is no such template.
-    pub async fn remove_template_module(
+    /// Changes a template's settings by `change`, which sees the current ones; what it refuses changes nothing. None
+    /// when there is no such template.
+    pub async fn change_settings<R: Send + 'static>(
         &self,
         tenant: TenantId,
         id: TemplateId,
-        name: String,
         at: Timestamp,
-    ) -> Result<bool, Error> {
+        change: impl FnOnce(Settings) -> Result<Settings, R> + Send + 'static,
+    ) -> Result<Option<Result<Settings, R>>, Error> {
         let change = move |c: &Connection| {
-            let Some(key) = key(c, tenant, id)? else { return Ok(false) };
-            let removed = c
-                .prepare_cached("DELETE FROM template_modules WHERE tenant = ?1 AND template = ?2 AND name = ?3")?
-                .execute(params![tenant.as_uuid().as_bytes(), key, name])?;
-            if removed > 0 {
-                touch(c, key, at)?;
-            }
-            Ok(true)
+            let Some((key, _, settings)) = find(c, tenant, id)? else { return Ok(None) };
+            let settings = match change(settings) {
+                Ok(settings) => settings,
+                Err(refused) => return Ok(Some(Err(refused))),
+            };
+            c.prepare_cached("UPDATE templates SET settings = ?2 WHERE key = ?1")?
+                .execute(params![key, rows::to_json(&settings)?])?;
+            touch(c, key, at)?;
+            Ok(Some(Ok(settings)))
+        };
+        self.0.writer.write(change).await
+    }
+
+    /// Removes a template and its lists; sessions made from it live on. Whether it was there.
+    pub async fn delete_template(&self, tenant: TenantId, id: TemplateId) -> Result<bool, Error> {
+        let change = move |c: &Connection| {
+            let deleted = c
+                .prepare_cached("DELETE FROM templates WHERE tenant = ?1 AND id = ?2")?
+                .execute(params![tenant.as_uuid().as_bytes(), id.as_uuid().as_bytes()])?;
+            Ok(deleted > 0)
         };
         self.0.writer.write(change).await
     }
@@ -98,66 +168,68 @@ fn create(c: &Connection, tenant: TenantId, new: &NewTemplate) -> Result<Templat
     let inserted = c
         .prepare_cached(
             "INSERT INTO templates (tenant, id, name, engine, is_active, settings, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?6)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)",
         )?
         .insert(params![
             tenant.as_uuid().as_bytes(),
             new.id.as_uuid().as_bytes(),
             new.name,
             new.engine,
+            new.is_active,
             rows::to_json(&new.settings)?,
             new.created_at.as_micros()
         ]);
-    let key = match inserted {
-        Err(error) if Error::is_duplicate(&error) => return Err(Error::AlreadyExists),
-        inserted => inserted?,
-    };
-    for name in &new.modules {
-        add_module(c, tenant, key, name)?;
+    let key = rows::unless_taken(inserted)?;
+    for grant in &new.modules {
+        template_lists::insert_module(c, tenant, key, grant)?;
     }
-    find(c, tenant, new.id)?.map(|(template, _)| template).ok_or(Error::Gone)
+    for name in &new.libraries {
+        template_lists::insert_library(c, tenant, key, name)?;
+    }
+    for file in &new.startup_files {
+        template_lists::insert_startup_file(c, tenant, key, file)?;
+    }
+    for capability in &new.capabilities {
+        template_lists::insert_capability(c, tenant, key, capability)?;
+    }
+    find(c, tenant, new.id)?.map(|(_, template, _)| template).ok_or(Error::Gone)
 }
 
-fn find(c: &Connection, tenant: TenantId, id: TemplateId) -> Result<Option<(Template, Settings)>, Error> {
+/// A template with its key.
+type Found = (i64, Template, Settings);
+
+fn find(c: &Connection, tenant: TenantId, id: TemplateId) -> Result<Option<Found>, Error> {
     let mut statement = c.prepare_cached(select!("AND id = ?2"))?;
     let mut rows = statement.query(params![tenant.as_uuid().as_bytes(), id.as_uuid().as_bytes()])?;
     rows.next()?.map(read).transpose()
 }
 
-fn read(row: &Row<'_>) -> Result<(Template, Settings), Error> {
+fn read(row: &Row<'_>) -> Result<Found, Error> {
     let corrupt = |e: serde_json::Error| Error::Corrupt(format!("template: {e}"));
-    let settings: String = row.get(6)?;
-    let modules: String = row.get(7)?;
+    let list = |column| row.get::<_, String>(column);
+    let (modules, libraries) = (list(8)?, list(9)?);
     let template = Template {
-        id: rows::id(row, 0)?.into(),
-        name: row.get(1)?,
-        engine: row.get(2)?,
-        is_active: row.get(3)?,
+        id: rows::id(row, 1)?.into(),
+        name: row.get(2)?,
+        engine: row.get(3)?,
+        is_active: row.get(4)?,
         exposed_modules: serde_json::from_str(&modules).map_err(corrupt)?,
-        libraries: Vec::new(),
-        created_at: rows::time(row, 4)?,
-        updated_at: rows::time(row, 5)?,
+        libraries: serde_json::from_str(&libraries).map_err(corrupt)?,
+        created_at: rows::time(row, 5)?,
+        updated_at: rows::time(row, 6)?,
     };
-    Ok((template, serde_json::from_str(&settings).map_err(corrupt)?))
+    Ok((row.get(0)?, template, serde_json::from_str(&row.get::<_, String>(7)?).map_err(corrupt)?))
 }
 
-fn key(c: &Connection, tenant: TenantId, id: TemplateId) -> Result<Option<i64>, Error> {
+/// The row number of a template.
+pub(crate) fn key(c: &Connection, tenant: TenantId, id: TemplateId) -> Result<Option<i64>, Error> {
     let mut statement = c.prepare_cached("SELECT key FROM templates WHERE tenant = ?1 AND id = ?2")?;
     let found = statement.query_row(params![tenant.as_uuid().as_bytes(), id.as_uuid().as_bytes()], |row| row.get(0));
-    rows::exists(found)
+    Ok(found.optional()?)
 }
 
-fn add_module(c: &Connection, tenant: TenantId, template: i64, name: &ModuleName) -> Result<bool, Error> {
-    let added = c
-        .prepare_cached(
-            "INSERT INTO template_modules (tenant, template, name) VALUES (?1, ?2, ?3)
-             ON CONFLICT (template, name) DO NOTHING",
-        )?
-        .execute(params![tenant.as_uuid().as_bytes(), template, name.as_str()])?;
-    Ok(added > 0)
-}
-
-fn touch(c: &Connection, key: i64, at: Timestamp) -> Result<(), Error> {
+/// Notes that a template has changed.
+pub(crate) fn touch(c: &Connection, key: i64, at: Timestamp) -> Result<(), Error> {
     c.prepare_cached("UPDATE templates SET updated_at = max(updated_at, ?2) WHERE key = ?1")?
         .execute(params![key, at.as_micros()])?;
     Ok(())
@@ -165,19 +237,30 @@ fn touch(c: &Connection, key: i64, at: Timestamp) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use model::ModuleName;
+    use serde_json::value::RawValue;
     use uuid::Uuid;
 
     use super::*;
     use crate::Options;
 
     const TENANT: TenantId = TenantId::DEFAULT;
+    const ALL: Wanted = Wanted { before: Cursor::START, rows_max: 100 };
+
+    fn grant(name: &str) -> Grant {
+        Grant { name: ModuleName::parse(name).unwrap(), config: RawValue::from_string("{}".into()).unwrap() }
+    }
 
     fn new(name: &str) -> NewTemplate {
         NewTemplate {
             id: Uuid::now_v7().into(),
             name: name.into(),
             engine: "quickjs".into(),
-            modules: vec![ModuleName::parse("fs").unwrap()],
+            is_active: true,
+            modules: vec![grant("fs")],
+            libraries: Vec::new(),
+            startup_files: Vec::new(),
+            capabilities: Vec::new(),
             settings: Settings::default(),
             created_at: Timestamp::from_micros(1_000_000),
         }
@@ -194,14 +277,14 @@ mod tests {
         store.create_template(TENANT, b.clone()).await.unwrap();
         let taken = store.create_template(TENANT, new("a")).await;
         assert!(matches!(taken, Err(Error::AlreadyExists)), "{taken:?}");
-        let names: Vec<_> = store.templates(TENANT).await.unwrap().into_iter().map(|t| t.name).collect();
+        let names: Vec<_> = store.templates(TENANT, ALL).await.unwrap().rows.into_iter().map(|t| t.name).collect();
         assert_eq!(names, ["b", "a"]);
 
         for name in ["zz", "fs", "aa"] {
-            assert!(store.add_template_module(TENANT, a.id, ModuleName::parse(name).unwrap(), at).await.unwrap());
+            assert!(store.add_module(TENANT, a.id, grant(name), at).await.unwrap());
         }
-        assert!(store.remove_template_module(TENANT, a.id, "fs".into(), at).await.unwrap());
-        assert!(store.remove_template_module(TENANT, a.id, "FS".into(), at).await.unwrap());
+        assert!(store.remove_module(TENANT, a.id, "fs".into(), at).await.unwrap());
+        assert!(store.remove_module(TENANT, a.id, "FS".into(), at).await.unwrap());
         let (template, settings) = store.template(TENANT, a.id).await.unwrap().unwrap();
         let modules: Vec<_> = template.exposed_modules.iter().map(ModuleName::as_str).collect();
         assert_eq!(modules, ["zz", "aa"]);
@@ -209,7 +292,7 @@ mod tests {
 
         let stranger: TenantId = Uuid::now_v7().into();
         assert!(store.template(stranger, a.id).await.unwrap().is_none());
-        assert!(!store.add_template_module(stranger, a.id, ModuleName::parse("x").unwrap(), at).await.unwrap());
-        assert!(store.templates(stranger).await.unwrap().is_empty());
+        assert!(!store.add_module(stranger, a.id, grant("x"), at).await.unwrap());
+        assert!(store.templates(stranger, ALL).await.unwrap().rows.is_empty());
     }
 }

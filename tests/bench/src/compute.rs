@@ -184,8 +184,8 @@ pub fn lateness(report: &mut Report, dir: &Path) -> anyhow::Result<()> {
             let (mut worst, mut alive) = (0, true);
             for _ in 0..5 {
                 let limits = model::Limits { cpu_ms: LIMIT_MS, ..wide().limits };
-                let sandbox = image.start(sandbox::Setup { limits, root: None }).unwrap();
-                let script = sandbox::Script { source, name: "bench.js", mode: sandbox::Mode::Script };
+                let sandbox = image.start(sandbox::Setup::new(limits, None)).unwrap();
+                let script = sandbox::Script { prologue: "", source, name: "bench.js", mode: sandbox::Mode::Script };
                 let ran = sandbox.run(script, &sandbox::Stop::default(), Box::new(|_, _| {}));
                 worst = worst.max(ran.metrics.cpu_us);
                 alive &= ran.sandbox.is_some();

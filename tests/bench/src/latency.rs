@@ -22,7 +22,7 @@ pub fn recipe(modules: &[&str], library: Option<&Library>) -> anyhow::Result<Rec
 /// Limits that no benchmark meets.
 pub fn wide() -> Setup {
     let limits = Limits { cpu_ms: 3_600_000, wall_ms: 3_600_000, mem_mb: 256, ..Limits::default() };
-    Setup { limits, root: None }
+    Setup::new(limits, None)
 }
 
 /// Runs `job` on a guest thread and waits.
@@ -35,7 +35,7 @@ pub fn on_guest_thread<T: Send + 'static>(engine: &Engine, job: impl FnOnce() ->
 }
 
 pub fn eval(sandbox: Sandbox, source: &str) -> Sandbox {
-    let script = Script { source, name: "bench.js", mode: Mode::Script };
+    let script = Script { prologue: "", source, name: "bench.js", mode: Mode::Script };
     let ran = sandbox.run(script, &Stop::default(), Box::new(|_, _| {}));
     match ran.outcome {
         Outcome::Value(value) => drop(black_box(value)),

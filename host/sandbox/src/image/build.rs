@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::limits::{Stop, js_heap_bytes};
 use crate::modules::Module;
-use crate::sandbox::{exception, stop_exception};
+use crate::sandbox::{Setup, exception, stop_exception};
 use crate::threads::{JS_STACK_BYTES, guest_thread};
 
 const PURPOSE: &str = "image";
@@ -225,7 +225,7 @@ impl Warm {
         modules: &[&'static Module],
         libraries: &[Library],
     ) -> Result<Self, Error> {
-        let mut store = Store::new(engine, Host::new(BUILD_LIMITS, None, Arc::default()));
+        let mut store = Store::new(engine, Host::new(Setup::new(BUILD_LIMITS, None), Arc::default())?);
         store.limiter(|host| &mut host.memory);
         // Under epochs a build is bounded by the loop countdown alone, like every session without them.
         store.set_epoch_deadline(u64::MAX / 2);

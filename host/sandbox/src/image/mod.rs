@@ -137,8 +137,7 @@ impl Image {
     /// A new live heap. Takes a slot of the pool for as long as the sandbox lives.
     pub fn start(self: &Arc<Self>, setup: Setup) -> Result<Sandbox, Error> {
         let slot = self.slots.take()?;
-        let host = Host::new(setup.limits, setup.root, self.module_exports.clone());
-        Sandbox::new(self.clone(), host, slot).map_err(Error::from)
+        Sandbox::new(self.clone(), Host::new(setup, self.module_exports.clone())?, slot)
     }
 }
 

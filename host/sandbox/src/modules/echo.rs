@@ -14,6 +14,8 @@ pub static ECHO: Module = Module {
     wit: include_str!("../../../../tests/wit/echo.wit"),
     docs: "Answers what it is given.",
     facade: None,
+    grant_schema: "{}",
+    grant: |_, _| Ok(()),
     link,
 };
 

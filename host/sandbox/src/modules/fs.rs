@@ -1,4 +1,5 @@
 //! `fs`: files beneath the session's root.
+use serde::Deserialize;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, WasmStr};
 
@@ -16,8 +17,29 @@ pub(super) static MODULE: Module = Module {
     wit: include_str!("../../../../wit/fs/fs.wit"),
     docs: "Reads and writes files beneath the session's worktree. A path can't leave that root, whatever it looks like.",
     facade: None,
+    grant_schema: r#"{"type":"object","properties":{"access":{"enum":["read-write","read-only"],"default":"read-write"}},"additionalProperties":false}"#,
+    grant: |host, config| {
+        host.fs = serde_json::from_str::<Grant>(config)?.access;
+        Ok(())
+    },
     link,
 };
+
+/// What a template's entry may say.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Grant {
+    access: Access,
+}
+
+/// What a session may do beneath its root.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Access {
+    #[default]
+    ReadWrite,
+    ReadOnly,
+}
 
 fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     let mut files = linker.instance(MODULE.interface)?;
@@ -53,5 +75,8 @@ fn read(host: &Host, path: &str) -> Result<String, String> {
 }
 
 fn write(host: &Host, path: &str, data: &str) -> Result<(), String> {
+    if host.fs == Access::ReadOnly {
+        return Err("EROFS: this template grants reading only, open".to_owned());
+    }
     root(host)?.write(path, data.as_bytes()).map_err(|e| e.to_string())
 }

@@ -164,7 +164,7 @@ impl Local {
 
     /// A new live heap.
     pub fn start(&self, limits: Limits, root: &Root) -> anyhow::Result<Sandbox> {
-        Ok(self.image.start(Setup { limits, root: Some(root.clone()) })?)
+        Ok(self.image.start(Setup::new(limits, Some(root.clone())))?)
     }
 
     /// Runs `source` on a guest thread and hands its console calls to `console` here, while they happen: a slow reader
@@ -227,7 +227,8 @@ impl Local {
         self.engine.spawn(move || {
             // Nobody listens any more: then nobody misses it.
             let console = Box::new(move |level, text| drop(console.send(Said::Console(level, text))));
-            let ran = sandbox.run(Script { source: &source.text, name: &source.name, mode }, &stop, console);
+            let ran =
+                sandbox.run(Script { prologue: "", source: &source.text, name: &source.name, mode }, &stop, console);
             let _ = send.send(Said::Done(Box::new(ran)));
         });
     }
