@@ -1,10 +1,11 @@
 //! The one closed list of error codes.
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
         /// A stable error code. Clients match on its text; `docs/errors.md` explains each.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
         pub enum ErrorCode { $($(#[$doc])* #[serde(rename = $text)] $variant,)* }
 
         impl ErrorCode {

@@ -1,4 +1,5 @@
 //! Executions and the events they leave.
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -35,7 +36,7 @@ words! {
 
 /// An execution as the contract shows it. What is JSON in itself is kept as the text it was written as: reading a
 /// value's `"json":null` into a type and back would lose it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Execution {
     /// Its id.
     pub id: ExecutionId,
@@ -50,8 +51,10 @@ pub struct Execution {
     #[serde(skip_serializing_if = "is_empty")]
     pub path: Option<String>,
     /// `[]` of `repl`; as given, or null, of `run_file`.
+    #[schemars(with = "serde_json::Value")]
     pub args: Box<RawValue>,
     /// `{}` of `repl`; as given, or null, of `run_file`.
+    #[schemars(with = "serde_json::Value")]
     pub env: Box<RawValue>,
     /// How it stands.
     pub status: ExecutionStatus,
@@ -62,11 +65,13 @@ pub struct Execution {
     pub ended_at: Option<Timestamp>,
     /// The completion value, a [`Value`] as JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Value>")]
     pub result: Option<Box<RawValue>>,
     /// What it threw, or the limit that it hit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Exception>,
     /// What it used; `{}` while it runs.
+    #[schemars(with = "serde_json::Value")]
     pub metrics: Box<RawValue>,
 }
 
@@ -91,7 +96,7 @@ words! {
 }
 
 /// What an event carries, before it is written.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Payload {
     /// The source of a `repl`.
@@ -133,7 +138,7 @@ impl Payload {
 }
 
 /// An event as the contract shows it; the payload is the text it was written as.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Event {
     /// The execution it belongs to.
     pub execution_id: ExecutionId,
@@ -145,6 +150,7 @@ pub struct Event {
     #[serde(rename = "type")]
     pub kind: EventKind,
     /// A [`Payload`] as JSON.
+    #[schemars(with = "serde_json::Value")]
     pub payload: Box<RawValue>,
 }
 

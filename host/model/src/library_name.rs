@@ -1,12 +1,14 @@
 //! Names of JavaScript libraries.
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The name of a library, version included (`lodash-4.17.21`); its file is `<name>.js`, so a name is one path
 /// component that can't be hidden, `.` or `..`. Case matters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
 pub struct LibraryName(String);
 
 /// Why a text is no library name.

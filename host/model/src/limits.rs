@@ -1,9 +1,10 @@
 //! What a template lets one execution use. Values only: `sandbox::limits` enforces them while the script runs.
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Limits of a session, as the contract's `limits` object. Each execution gets the whole of `cpu_ms`, `wall_ms`,
 /// `max_events` and `max_output_kb`; `mem_mb` bounds the session's heap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// CPU time of one execution, milliseconds of the guest thread's own clock.

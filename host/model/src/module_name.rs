@@ -1,12 +1,14 @@
 //! Names of native modules, normalised once.
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The name of a native module as templates list it: trimmed, lower case, 1 to 64 bytes of `a-z 0-9 - _ . : / @ $`.
 /// That it is well formed says nothing about whether such a module exists: only the registry does.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
 pub struct ModuleName(String);
 
 /// Why a text is no module name.

@@ -1,4 +1,5 @@
 //! Sessions: one live heap each, and the row that outlives it.
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -20,7 +21,7 @@ words! {
 }
 
 /// A session as the contract shows it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Session {
     /// Its id.
     pub id: SessionId,
@@ -44,5 +45,6 @@ pub struct Session {
     pub last_error: Option<String>,
     /// Facts about its run time, as JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Value>")]
     pub runtime_meta: Option<Box<RawValue>>,
 }

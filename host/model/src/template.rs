@@ -1,4 +1,5 @@
 //! Templates: what a session made from one holds.
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -6,7 +7,7 @@ use crate::words::words;
 use crate::{CapabilityId, LibraryName, Limits, LimitsError, ModuleName, StartupFileId, TemplateId, Timestamp};
 
 /// A template as the contract shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Template {
     /// Its id; older objects of the contract call it `vm_id`.
     pub id: TemplateId,
@@ -27,11 +28,12 @@ pub struct Template {
 }
 
 /// An entry of the modules list: a module and what it may do in sessions of the template.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Grant {
     /// The module.
     pub name: ModuleName,
     /// Its grant, of the shape that the module declares; `{}` is the module's default.
+    #[schemars(with = "serde_json::Value")]
     pub config: Box<RawValue>,
 }
 
@@ -46,7 +48,7 @@ words! {
 }
 
 /// A file of the worktree that runs when a session starts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StartupFile {
     /// Its id.
     pub id: StartupFileId,
@@ -77,7 +79,7 @@ words! {
 }
 
 /// A label that old clients keep with a template. It grants nothing: the modules list is the only list of grants.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Capability {
     /// Its id.
     pub id: CapabilityId,
@@ -90,6 +92,7 @@ pub struct Capability {
     /// As the client wants it shown.
     pub enabled: bool,
     /// JSON, handed back as it is.
+    #[schemars(with = "serde_json::Value")]
     pub config: Box<RawValue>,
 }
 
@@ -104,7 +107,7 @@ pub fn engine_is_supported(engine: &str) -> bool {
 }
 
 /// Settings of a template.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// What each execution may use.
@@ -175,7 +178,7 @@ fn is_beneath(path: &str) -> bool {
 }
 
 /// How `import` finds files.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Resolver {
     /// Directories beneath the worktree, in the order they are tried.
@@ -202,7 +205,7 @@ impl Default for Resolver {
 }
 
 /// Switches of the run time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Runtime {
     /// ES modules can be imported.

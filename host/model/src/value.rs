@@ -1,10 +1,11 @@
 //! What comes out of a script.
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ErrorCode;
 
 /// The JavaScript type of a value; arrays and null have their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum JsType {
     /// `undefined`
@@ -30,7 +31,7 @@ pub enum JsType {
 }
 
 /// A completion value.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Value {
     /// Its type.
     #[serde(rename = "type")]
@@ -39,11 +40,12 @@ pub struct Value {
     pub preview: String,
     /// The value as JSON; `null` for undefined and null, absent for functions, symbols, NaN, Infinity and cycles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Value>")]
     pub json: Option<Box<serde_json::value::RawValue>>,
 }
 
 /// An uncaught exception, or the limit that stopped a script.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Exception {
     /// `Name: text`.
     pub message: String,
@@ -62,7 +64,7 @@ pub struct Exception {
 }
 
 /// The level of a console call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ConsoleLevel {
     /// `console.log`

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use model::ModuleName;
 use wasmtime::{Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 use crate::Registry;
@@ -89,15 +90,23 @@ impl Engine {
     /// The image of a recipe. Blocks: for milliseconds when it is cached, else for as long as it takes to build it.
     /// Concurrent calls for one recipe build it once.
     pub fn image(&self, recipe: &Recipe) -> Result<Arc<Image>, Error> {
-        let mut modules = Vec::new();
-        for name in &recipe.modules {
-            modules.push(self.0.registry.look_up(name.as_str())?);
-        }
+        let (modules, hash) = self.identify(recipe)?;
+        self.0.images.get(&hash, |hash| self.0.builder.image(hash, &modules, &recipe.libraries))
+    }
+
+    /// The image of a recipe if it is in memory. Never blocks for long.
+    pub fn image_at_hand(&self, recipe: &Recipe) -> Result<Option<Arc<Image>>, Error> {
+        Ok(self.0.images.at_hand(&self.identify(recipe)?.1))
+    }
+
+    /// The modules of a recipe, in order, and its content hash.
+    fn identify(&self, recipe: &Recipe) -> Result<(Vec<&'static Module>, String), Error> {
+        let look_up = |name: &ModuleName| self.0.registry.look_up(name.as_str());
+        let mut modules = recipe.modules.iter().map(look_up).collect::<Result<Vec<_>, _>>()?;
         modules.sort_by_key(|module| module.name);
         modules.dedup_by_key(|module| module.name);
-        let builder = &self.0.builder;
-        let hash = builder.hash(&modules, &recipe.libraries);
-        self.0.images.get(&hash, |hash| builder.image(hash, &modules, &recipe.libraries))
+        let hash = self.0.builder.hash(&modules, &recipe.libraries);
+        Ok((modules, hash))
     }
 
     /// Runs `job` on one of the guest threads, the only ones with stacks for it.
@@ -184,6 +193,11 @@ struct ImagesState {
 }
 
 impl Images {
+    fn at_hand(&self, hash: &str) -> Option<Arc<Image>> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.known.get(hash).and_then(Weak::upgrade)
+    }
+
     fn get(&self, hash: &str, build: impl FnOnce(&str) -> Result<Image, Error>) -> Result<Arc<Image>, Error> {
         let slot = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -81,6 +81,25 @@ pub enum SourceError {
 }
 
 impl Root {
+    /// Where it lies, canonical. For comparing; never opened again.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// Whether a canonical path names something inside, or the root itself.
+    pub fn holds(&self, path: &Path) -> bool {
+        path.starts_with(&self.0.path)
+    }
+
+    /// A directory beneath, as a root of its own.
+    pub fn directory(&self, relative: &Path) -> io::Result<Root> {
+        let relative = if relative.as_os_str().is_empty() { Path::new(".") } else { relative };
+        // Both through the handle: what is opened, and what it is called.
+        let dir = self.0.dir.open_dir(relative)?;
+        let path = self.0.path.join(self.0.dir.canonicalize(relative)?);
+        Ok(Root(Arc::new(Inner { dir, path })))
+    }
+
     /// The text of a script, at most `max` bytes.
     pub fn source(&self, path: &RelPath, max: usize) -> Result<String, SourceError> {
         let bytes = self.read(path.as_str(), max).map_err(|error| match error.code {

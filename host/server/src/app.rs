@@ -2,10 +2,13 @@
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::config::Config;
+use crate::libraries::Libraries;
 use crate::registry::Registry;
-use crate::{api, clock};
+use crate::worktrees::{Worktrees, WorktreesError};
+use crate::{api, clock, http};
 
 /// All that handlers share.
 pub struct App {
@@ -15,6 +18,12 @@ pub struct App {
     pub engine: sandbox::Engine,
     /// Live sessions.
     pub registry: Registry,
+    /// Files of libraries.
+    pub libraries: Arc<Libraries>,
+    /// Directories that sessions may be given.
+    pub worktrees: Worktrees,
+    /// Requests that are done once.
+    pub idempotency: api::InProgress,
     /// What the operator decided.
     pub config: Config,
 }
@@ -28,6 +37,9 @@ pub enum StartError {
     /// The engine.
     #[error("cannot start the engine: {0}")]
     Engine(#[from] sandbox::Error),
+    /// The operator's directories.
+    #[error(transparent)]
+    Worktrees(#[from] WorktreesError),
     /// A ceiling is out of what the engine is built for.
     #[error("ceiling: {0}")]
     Ceiling(#[from] model::LimitsError),
@@ -37,7 +49,10 @@ impl App {
     /// Opens the database and starts the engine. Blocks, on a new data directory for seconds.
     pub fn open(config: Config) -> Result<Arc<App>, StartError> {
         config.ceiling.check(&model::Limits::MAX)?;
-        let options = store::Options { synchronous: config.synchronous, ..store::Options::new(&config.db) };
+        let own = [config.db.as_path(), &config.data_dir, &config.library_cache];
+        let worktrees = Worktrees::open_roots(&config.worktree_roots, &config.data_dir, &own)?;
+        let options =
+            store::Options { synchronous: config.synchronous, check: config.check, ..store::Options::new(&config.db) };
         let store = store::Store::open(&options, clock::now())?;
         let defaults = sandbox::Config::default();
         let engine = sandbox::Engine::new(sandbox::Config {
@@ -48,33 +63,33 @@ impl App {
             epochs: config.epochs,
             ..defaults
         })?;
-        let registry = Registry::new(engine.clone(), store.clone(), config.sessions_max, config.ceiling);
-        Ok(Arc::new(App { store, engine, registry, config }))
+        let libraries = Arc::new(Libraries::new(config.library_cache.clone()));
+        let registry = Registry::new(engine.clone(), store.clone(), Arc::clone(&libraries), &config);
+        let idempotency = api::InProgress::default();
+        Ok(Arc::new(App { store, engine, registry, libraries, worktrees, idempotency, config }))
     }
 
     /// Serves until `stop` resolves. Then no more connections are taken; what runs has [`Config::grace`] to finish and is
     /// cancelled after that; every session's row says what became of it.
     pub async fn serve(self: &Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) -> std::io::Result<()> {
-        let (closing, closed) = tokio::sync::oneshot::channel::<()>();
         let loopback = listener.local_addr()?.ip().is_loopback();
-        let server = axum::serve(listener, api::router(Arc::clone(self), loopback)).with_graceful_shutdown(async {
-            let _ = closed.await;
-        });
-        let mut server = tokio::spawn(server.into_future());
+        let router = api::router(Arc::clone(self), loopback);
+        let (closing, closed) = watch::channel(false);
+        let mut connections = tokio::spawn(http::serve(listener, router, self.config.connections_max, closed));
         tokio::select! {
-            ended = &mut server => return ended.unwrap_or_else(|e| Err(std::io::Error::other(e))),
+            ended = &mut connections => return ended.map_err(std::io::Error::other),
             () = stop => {}
         }
         tracing::info!(sessions = self.registry.live().len(), "stopping");
-        let _ = closing.send(());
-        let finished = tokio::time::timeout(self.config.grace, &mut server).await.is_ok();
+        closing.send_replace(true);
+        let finished = tokio::time::timeout(self.config.grace, &mut connections).await.is_ok();
         if !finished {
             self.registry.cancel_all();
         }
         self.registry.shutdown("the server stopped").await;
         // The answers of what was cancelled still go out; a client that does not read them is not waited for.
-        if !finished && tokio::time::timeout(std::time::Duration::from_secs(1), &mut server).await.is_err() {
-            server.abort();
+        if !finished && tokio::time::timeout(std::time::Duration::from_secs(1), &mut connections).await.is_err() {
+            connections.abort();
         }
         Ok(())
     }

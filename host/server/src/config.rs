@@ -2,8 +2,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use axum::http::HeaderValue;
 use model::Limits;
-use store::Synchronous;
+use store::{Check, Synchronous};
 
 /// Settings of a server; the command line fills them in.
 #[derive(Clone, Debug)]
@@ -12,8 +13,20 @@ pub struct Config {
     pub db: PathBuf,
     /// What a commit waits for.
     pub synchronous: Synchronous,
+    /// How the database is looked over at the start.
+    pub check: Check,
     /// Compiled images and their key.
     pub data_dir: PathBuf,
+    /// Files of libraries.
+    pub library_cache: PathBuf,
+    /// Directories that worktrees may lie in. None: any directory, which only a server on the loopback offers.
+    pub worktree_roots: Vec<PathBuf>,
+    /// Web pages of these origins may call the server.
+    pub cors_origins: Vec<HeaderValue>,
+    /// Executions of a session that are kept; none: all.
+    pub keep_executions: Option<u32>,
+    /// Connections that can be open at once; more wait to be accepted.
+    pub connections_max: usize,
     /// Sessions that can be live at once.
     pub sessions_max: u32,
     /// Threads that guests run on. None: the engine's own choice.
@@ -29,8 +42,13 @@ pub struct Config {
 }
 
 impl Config {
+    /// Where libraries lie unless told otherwise, beneath the server's working directory.
+    pub const LIBRARY_CACHE: &str = ".vm-cache/libraries";
     /// Largest request body unless told otherwise.
     pub const BODY_BYTES_MAX: usize = 1 << 20;
+    /// A client has so long to send a request's head, and as long again for its body. A connection on which nothing was
+    /// asked for that long is closed.
+    pub const REQUEST_TIME: Duration = Duration::from_secs(30);
     /// Ceilings unless told otherwise.
     pub const CEILING: Limits =
         Limits { cpu_ms: 60_000, wall_ms: 300_000, mem_mb: 256, max_events: 1_000_000, max_output_kb: 65_536 };

@@ -1,17 +1,24 @@
 //! The sole owner of live sessions. Images are the engine's: it keeps one a content hash, whoever asks.
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{ErrorCode, Limits, Session as Row, SessionId, Settings, Template, TenantId};
-use sandbox::{Engine, Recipe, Root, Sandbox, Setup};
-use store::{NewSession, Store};
+use model::{
+    ErrorCode, Execution, ExecutionStatus, LibraryName, Limits, Session as Row, SessionId, StartupFile, TenantId,
+};
+use sandbox::{Engine, Image, Library, Recipe, Root, Sandbox, Setup};
+use store::{NewSession, Store, WholeTemplate};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::clock;
+use crate::config::Config;
 use crate::fault::Fault;
+use crate::libraries::Libraries;
+use crate::run::{Executed, LiveRun, Place, Runner, What};
 use crate::session::Session;
+
+/// Images that are built at once. One build keeps a core busy for a second or two.
+const BUILDS_MAX: usize = 2;
 
 /// Live sessions, and how one comes to be.
 pub struct Registry {
@@ -21,11 +28,16 @@ pub struct Registry {
 struct Shared {
     engine: Engine,
     store: Store,
+    libraries: Arc<Libraries>,
     live: Live,
     /// A permit for every session that may be live; a session's task holds its permit until its heap is gone.
     room: Arc<Semaphore>,
+    /// A permit for every image that is being built, given out in the order of asking.
+    builds: Semaphore,
     sessions_max: u32,
     ceiling: Limits,
+    /// Executions of a session that are kept; none: all.
+    keep: Option<u32>,
 }
 
 /// The map of live sessions. Shared with their tasks, which take themselves off it when their heap is gone.
@@ -44,39 +56,57 @@ impl Live {
 
 /// What a client asks for when it creates a session, with the template looked up and the worktree opened.
 pub struct Wish {
-    /// The template.
-    pub template: Template,
-    /// Its settings.
-    pub settings: Settings,
+    /// The template with its lists.
+    pub whole: WholeTemplate,
     /// The client's label.
     pub workspace_id: String,
     /// The client's label.
     pub base_commit_oid: String,
-    /// As the client sent it.
+    /// As the client sent it; empty when there is none.
     pub worktree_path: String,
     /// The directory behind it.
-    pub root: Root,
+    pub root: Option<Root>,
 }
 
 impl Registry {
-    /// An empty registry with room for `sessions_max`.
-    pub fn new(engine: Engine, store: Store, sessions_max: u32, ceiling: Limits) -> Self {
-        let room = Arc::new(Semaphore::new(sessions_max as usize));
-        Registry { shared: Arc::new(Shared { engine, store, live: Live::default(), room, sessions_max, ceiling }) }
+    /// An empty registry.
+    pub fn new(engine: Engine, store: Store, libraries: Arc<Libraries>, config: &Config) -> Self {
+        Registry {
+            shared: Arc::new(Shared {
+                engine,
+                store,
+                libraries,
+                live: Live::default(),
+                room: Arc::new(Semaphore::new(config.sessions_max as usize)),
+                builds: Semaphore::new(BUILDS_MAX),
+                sessions_max: config.sessions_max,
+                ceiling: config.ceiling,
+                keep: config.keep_executions,
+            }),
+        }
     }
 
-    /// Opens a worktree. None when there is no such directory.
-    pub async fn open_root(&self, path: PathBuf) -> Option<Root> {
-        tokio::task::spawn_blocking(move || Root::open(&path).ok()).await.ok().flatten()
-    }
-
-    /// Starts a session: a row `starting`, the template's image, a heap, and the row `ready`. If that fails, the row
-    /// is `crashed` and has the fault's message.
+    /// Starts a session: a row `starting`, the template's image, a heap, its startup files, and the row `ready`. If that
+    /// fails, the row is `crashed` and has the fault's message.
     ///
     /// Runs in a task of its own: a client that goes away can't leave a session half made.
     pub async fn create(&self, tenant: TenantId, wish: Wish) -> Result<Row, Fault> {
         let shared = Arc::clone(&self.shared);
-        let task = tokio::spawn(async move { shared.create(tenant, wish).await });
+        let task = tokio::spawn(async move { shared.create(tenant, wish).await.map(|(row, _)| row) });
+        task.await.unwrap_or_else(|e| Err(Fault::internal(e)))
+    }
+
+    /// Runs one thing in a session that lives as long as that takes. What is refused before it runs leaves no
+    /// execution; the session's row stays.
+    pub async fn run_once(&self, tenant: TenantId, wish: Wish, what: What) -> Result<Execution, Fault> {
+        let shared = Arc::clone(&self.shared);
+        let task = tokio::spawn(async move {
+            let (row, session) = Arc::clone(&shared).create(tenant, wish).await?;
+            let ran = session.run(what, false).await;
+            shared.live.remove(row.id);
+            session.close(None).await?;
+            ran
+        });
         task.await.unwrap_or_else(|e| Err(Fault::internal(e)))
     }
 
@@ -126,7 +156,7 @@ impl Registry {
     /// Cancels whatever runs. Sessions stay.
     pub fn cancel_all(&self) {
         for (_, session) in self.shared.live.map().values() {
-            session.cancel();
+            session.cancel_all();
         }
     }
 
@@ -148,45 +178,79 @@ impl Registry {
 }
 
 impl Shared {
-    async fn create(self: Arc<Self>, tenant: TenantId, wish: Wish) -> Result<Row, Fault> {
+    /// In the contract's order: row, modules, libraries, startup files, ready.
+    async fn create(self: Arc<Self>, tenant: TenantId, wish: Wish) -> Result<(Row, Session), Fault> {
         let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else { return Err(self.full()) };
         let id = SessionId::from(Uuid::now_v7());
-        let template_id = wish.template.id;
-        let new = NewSession {
-            id,
-            template: template_id,
-            workspace_id: wish.workspace_id,
-            base_commit_oid: wish.base_commit_oid,
-            worktree_path: wish.worktree_path,
-            created_at: clock::now(),
-        };
+        let Wish { whole, workspace_id, base_commit_oid, worktree_path, root } = wish;
+        let template = whole.template.id;
+        let new = NewSession { id, template, workspace_id, base_commit_oid, worktree_path, created_at: clock::now() };
         self.store.session_starts(tenant, new).await?;
-        let recipe = Recipe { modules: wish.template.exposed_modules, libraries: Vec::new() };
-        let setup = Setup { limits: wish.settings.limits.at_most(&self.ceiling), root: Some(wish.root) };
-        let engine = self.engine.clone();
-        let start = move || -> Result<Sandbox, sandbox::Error> { engine.image(&recipe)?.start(setup) };
-        let sandbox = match tokio::task::spawn_blocking(start).await {
-            Ok(Ok(sandbox)) => sandbox,
-            Ok(Err(error)) => {
-                let fault = self.start_fault(&error).with("template_id", template_id).with("session_id", id);
+        let place = Place { session: id, root, esm: whole.settings.runtime.esm };
+        let runner = Runner { tenant, place, engine: self.engine.clone(), store: self.store.clone() };
+        let started = async {
+            let sandbox = self.sandbox(&whole, runner.place.root.clone()).await?;
+            startup(&runner, sandbox, &whole.startup_files).await
+        };
+        let sandbox = match started.await {
+            Ok(sandbox) => sandbox,
+            Err(fault) => {
+                let fault = fault.with("template_id", template).with("session_id", id);
                 return Err(self.crash(tenant, id, fault).await);
             }
-            Err(panic) => return Err(self.crash(tenant, id, Fault::internal(panic)).await),
         };
         let row = match self.store.session_ready(tenant, id).await {
             Ok(row) => row,
             Err(error) => return Err(self.crash(tenant, id, error.into()).await),
         };
-        let (engine, store, live) = (self.engine.clone(), self.store.clone(), self.live.clone());
-        let session = Session::start(tenant, id, sandbox, engine, store, live, room);
-        self.live.map().insert(id, (tenant, session));
+        let session = Session::start(runner, sandbox, self.live.clone(), self.keep, room);
+        self.live.map().insert(id, (tenant, session.clone()));
         // A server that began to stop meanwhile has drained the map before.
         if self.room.is_closed() {
             self.live.remove(id);
             self.store.session_closed(tenant, id, clock::now(), Some("the server stopped".into())).await?;
             return Err(self.full());
         }
-        Ok(row)
+        Ok((row, session))
+    }
+
+    /// A heap of the template's image. An image that has to be built waits for its turn without a thread.
+    async fn sandbox(self: &Arc<Self>, whole: &WholeTemplate, root: Option<Root>) -> Result<Sandbox, Fault> {
+        let names = whole.template.libraries.clone();
+        let modules = whole.template.exposed_modules.clone();
+        let mut settings = whole.settings.clone();
+        settings.limits = settings.limits.at_most(&self.ceiling);
+        let setup = Setup { settings, root, grants: whole.grants.clone() };
+
+        let shared = Arc::clone(self);
+        let look = move || -> Result<_, Fault> {
+            let recipe = Recipe { modules, libraries: shared.libraries(&names)? };
+            Ok((shared.engine.image_at_hand(&recipe).map_err(|e| shared.start_fault(&e))?, recipe))
+        };
+        let (image, recipe) = blocking(look).await??;
+        let shared = Arc::clone(self);
+        let start = move |image: Arc<Image>| image.start(setup).map_err(|error| shared.start_fault(&error));
+        if let Some(image) = image {
+            return blocking(move || start(image)).await?;
+        }
+        let _turn = self.builds.acquire().await.map_err(Fault::internal)?;
+        let shared = Arc::clone(self);
+        blocking(move || start(shared.engine.image(&recipe).map_err(|error| shared.start_fault(&error))?)).await?
+    }
+
+    fn libraries(&self, names: &[LibraryName]) -> Result<Vec<Library>, Fault> {
+        let resolve = |name: &LibraryName| match self.libraries.resolve(name) {
+            Ok(Some(library)) => Ok(library),
+            Ok(None) => {
+                let message = format!(
+                    "failed to load libraries: library {name} not found in the library cache: `vm-system libs download` \
+                     fetches packages, PUT /api/v1/libraries/{name} stores a file"
+                );
+                Err(Fault::new(ErrorCode::LibraryNotFound, message).with("library", name))
+            }
+            Err(error) => Err(Fault::internal(format!("library {name}: {error}"))),
+        };
+        names.iter().map(resolve).collect()
     }
 
     async fn crash(&self, tenant: TenantId, id: SessionId, fault: Fault) -> Fault {
@@ -203,6 +267,9 @@ impl Shared {
             sandbox::Error::Library { .. } => {
                 Fault::new(ErrorCode::LibraryFailed, format!("failed to load libraries: {error}"))
             }
+            sandbox::Error::Grant { .. } | sandbox::Error::TooSmall { .. } => {
+                Fault::new(ErrorCode::StartupFailed, format!("startup failed: {error}"))
+            }
             sandbox::Error::SessionLimit { .. } => self.full(),
             sandbox::Error::Internal(_) => Fault::internal(error),
         }
@@ -215,4 +282,32 @@ impl Shared {
         let message = format!("All {} session slots are in use: close a session first", self.sessions_max);
         Fault::new(ErrorCode::SessionLimit, message)
     }
+}
+
+/// Runs the template's startup files in a new heap, each an execution of its own.
+async fn startup(runner: &Runner, sandbox: Sandbox, files: &[StartupFile]) -> Result<Sandbox, Fault> {
+    let mut sandbox = sandbox;
+    for StartupFile { path, mode, .. } in files {
+        let failed = |why: &str| Fault::new(ErrorCode::StartupFailed, format!("startup failed: {why}"));
+        let prepared = runner.place.prepare(What::Startup { path: path.clone(), mode: *mode }).await;
+        let prepared = prepared.map_err(|fault| match fault.code {
+            ErrorCode::FileNotFound => failed(&format!("startup file not found: {path}")),
+            ErrorCode::Internal => fault,
+            _ => failed(&format!("failed to execute startup file {path}: {}", fault.message)),
+        })?;
+        let Executed { answer, sandbox: still } =
+            runner.execute(sandbox, &LiveRun::new(), prepared, false, || ()).await;
+        let threw = |why: &str| failed(&format!("failed to execute startup file {path}: {why}"));
+        match (answer, still) {
+            (Ok(execution), Some(still)) if execution.status == ExecutionStatus::Ok => sandbox = still,
+            (Ok(execution), _) => return Err(threw(&execution.error.map_or_else(String::new, |error| error.message))),
+            (Err(fault), _) if fault.code == ErrorCode::Internal => return Err(fault),
+            (Err(fault), _) => return Err(threw(&fault.message)),
+        }
+    }
+    Ok(sandbox)
+}
+
+async fn blocking<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+    tokio::task::spawn_blocking(job).await.map_err(Fault::internal)
 }

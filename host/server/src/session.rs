@@ -1,159 +1,314 @@
 //! A live session: one task that owns one sandbox, and the cheap handle to it.
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{
-    ErrorCode, Exception, Execution, ExecutionId, ExecutionKind, ExecutionStatus, Payload, Session as Row, SessionId,
-    TenantId,
-};
-use sandbox::{Engine, Metrics, Mode, Outcome, Ran, Sandbox, Script, Stop};
-use serde_json::value::RawValue;
-use store::{EventLog, FinishedExecution, NewExecution, Store};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use uuid::Uuid;
+use model::{ErrorCode, Execution, ExecutionId, Session as Row};
+use sandbox::Sandbox;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::clock;
 use crate::fault::Fault;
 use crate::registry::Live;
+use crate::run::{Executed, LiveRun, Prepared, Runner, What};
+
+/// Requests of one session that can wait for their turn.
+pub const QUEUE_MAX: usize = 32;
 
 /// A handle; clones speak to the same task.
 #[derive(Clone)]
-pub struct Session {
-    id: SessionId,
+pub struct Session(Arc<Handle>);
+
+struct Handle {
+    runner: Runner,
     mailbox: mpsc::Sender<Command>,
     /// One permit: who has it may send one command. So the mailbox never holds more than one, and "busy" is known
-    /// without asking the task.
+    /// without asking the task. Closed when the heap is gone.
     turn: Arc<Semaphore>,
-    running: Arc<Mutex<Running>>,
+    /// A permit for each request that may wait for its turn.
+    queue: Arc<Semaphore>,
+    runs: Arc<Runs>,
 }
 
-/// What `close` and `cancel` need to know of the current run.
+/// Executions that are under way or wait, and whether more may come.
 #[derive(Default)]
-struct Running {
-    stop: Stop,
+struct Runs(Mutex<RunsState>);
+
+#[derive(Default)]
+struct RunsState {
     closing: bool,
+    live: HashMap<ExecutionId, Arc<LiveRun>>,
 }
 
-/// Source to run.
-pub struct Request {
-    /// It.
-    pub input: String,
+impl Runs {
+    fn state(&self) -> MutexGuard<'_, RunsState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new execution, unless the session is being closed.
+    fn begin(&self) -> Option<Arc<LiveRun>> {
+        let mut state = self.state();
+        (!state.closing).then(|| {
+            let run = LiveRun::new();
+            state.live.insert(run.id, Arc::clone(&run));
+            run
+        })
+    }
+
+    fn end(&self, id: ExecutionId) {
+        self.state().live.remove(&id);
+    }
 }
 
 enum Command {
-    Run { request: Request, stop: Stop, turn: OwnedSemaphorePermit, answer: oneshot::Sender<Result<Execution, Fault>> },
+    Run(Box<Run>),
     Close { why: Option<String>, answer: oneshot::Sender<Result<Option<Row>, Fault>> },
+}
+
+struct Run {
+    run: Arc<LiveRun>,
+    prepared: Prepared,
+    /// The row `running` is written.
+    accepted: bool,
+    turn: OwnedSemaphorePermit,
+    answer: oneshot::Sender<Result<Execution, Fault>>,
 }
 
 impl Session {
     /// Starts the task. `room` is given back once the heap is gone.
     pub(crate) fn start(
-        tenant: TenantId,
-        id: SessionId,
+        runner: Runner,
         sandbox: Sandbox,
-        engine: Engine,
-        store: Store,
         live: Live,
+        keep: Option<u32>,
         room: OwnedSemaphorePermit,
     ) -> Session {
         let (mailbox, commands) = mpsc::channel(1);
-        let task = Task { tenant, id, engine, store: store.clone(), live: live.clone() };
+        let (turn, runs) = (Arc::new(Semaphore::new(1)), Arc::<Runs>::default());
+        let task = Task {
+            runner: runner.clone(),
+            live: live.clone(),
+            turn: Arc::clone(&turn),
+            runs: Arc::clone(&runs),
+            keep,
+            finished: 0,
+        };
         let served = tokio::spawn(task.serve(sandbox, commands, room));
-        tokio::spawn(async move {
-            // Should the task itself panic, its session is gone and whatever it ran is over.
-            if let Err(panic) = served.await {
-                tracing::error!(session = %id, %panic, "a session's task died");
-                live.remove(id);
-                let why = "the session's task died".to_owned();
-                if let Err(error) = store.session_crashed(tenant, id, clock::now(), why).await {
-                    tracing::error!(session = %id, %error, "a dead session was not recorded");
+        tokio::spawn({
+            let (runner, turn) = (runner.clone(), Arc::clone(&turn));
+            async move {
+                // Should the task itself panic, its session is gone and whatever it ran is over.
+                if let Err(panic) = served.await {
+                    let session = runner.place.session;
+                    tracing::error!(%session, %panic, "a session's task died");
+                    live.remove(session);
+                    let why = "the session's task died".to_owned();
+                    if let Err(error) = runner.store.session_crashed(runner.tenant, session, clock::now(), why).await {
+                        tracing::error!(%session, %error, "a dead session was not recorded");
+                    }
                 }
+                turn.close();
             }
         });
-        Session { id, mailbox, turn: Arc::new(Semaphore::new(1)), running: Arc::default() }
+        Session(Arc::new(Handle { runner, mailbox, turn, queue: Arc::new(Semaphore::new(QUEUE_MAX)), runs }))
     }
 
-    fn running(&self) -> MutexGuard<'_, Running> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Runs a piece of source and answers once its end is on the disk. Busy is an answer at once, without a row. The
-    /// run goes on to its end even if the caller loses interest.
-    pub async fn run(&self, request: Request) -> Result<Execution, Fault> {
-        let busy = || Fault::new(ErrorCode::SessionBusy, "Session is busy").with("session_id", self.id);
-        let turn = Arc::clone(&self.turn).try_acquire_owned().map_err(|_| busy())?;
-        let stop = Stop::default();
-        {
-            let mut running = self.running();
-            if running.closing {
-                return Err(Fault::session_not_ready(self.id));
+    /// Runs it and answers once its end is on the disk. Busy is an answer at once, without a row, unless the request
+    /// would rather wait. Once begun, the run goes on to its end even if the caller loses interest.
+    pub async fn run(&self, what: What, queue: bool) -> Result<Execution, Fault> {
+        let turn = match self.try_turn()? {
+            Some(turn) => turn,
+            None if queue => {
+                let _place = self.queue_place()?;
+                self.wait_for_turn().await?
             }
-            running.stop = stop.clone();
+            None => return Err(self.busy()),
+        };
+        let prepared = self.0.runner.place.prepare(what).await?;
+        let run = self.0.runs.begin().ok_or_else(|| self.not_ready())?;
+        self.send(run, prepared, false, turn)?.await.unwrap_or_else(|_| Err(no_answer()))
+    }
+
+    /// Takes it on and answers with its row, `running`, once that is on the disk.
+    pub async fn accept(&self, what: What, queue: bool) -> Result<Execution, Fault> {
+        let session = self.clone();
+        // In a task of its own: a client that goes away can't leave a row `running` that nobody runs.
+        let task = tokio::spawn(async move { session.accept_here(what, queue).await });
+        task.await.unwrap_or_else(|panic| Err(Fault::internal(panic)))
+    }
+
+    async fn accept_here(self, what: What, queue: bool) -> Result<Execution, Fault> {
+        let turn = self.try_turn()?;
+        let place = match &turn {
+            None if queue => Some(self.queue_place()?),
+            None => return Err(self.busy()),
+            Some(_) => None,
+        };
+        let runner = &self.0.runner;
+        let prepared = runner.place.prepare(what).await?;
+        let run = self.0.runs.begin().ok_or_else(|| self.not_ready())?;
+        let accepted = runner.store.execution_accepted(runner.tenant, runner.row(&run, &prepared)).await;
+        let row = match accepted {
+            Ok(row) => row,
+            Err(error) => {
+                self.0.runs.end(run.id);
+                run.is_done();
+                return Err(error.into());
+            }
+        };
+        match turn {
+            Some(turn) => drop(self.send_accepted(run, prepared, turn).await),
+            None => drop(tokio::spawn(self.in_turn(run, prepared, place))),
         }
+        Ok(row)
+    }
+
+    /// An accepted run waits for its turn, or for its cancellation.
+    async fn in_turn(self, run: Arc<LiveRun>, prepared: Prepared, place: Option<OwnedSemaphorePermit>) {
+        let turn = tokio::select! {
+            turn = self.wait_for_turn() => turn.ok(),
+            () = run.cancelled.notified() => None,
+        };
+        drop(place);
+        match turn {
+            Some(turn) if !run.stop.is_cancelled() => drop(self.send_accepted(run, prepared, turn).await),
+            _ => self.never_ran(&run).await,
+        }
+    }
+
+    /// A session that is gone by now can't run what was accepted.
+    async fn send_accepted(&self, run: Arc<LiveRun>, prepared: Prepared, turn: OwnedSemaphorePermit) {
+        if self.send(Arc::clone(&run), prepared, true, turn).is_err() {
+            self.never_ran(&run).await;
+        }
+    }
+
+    async fn never_ran(&self, run: &LiveRun) {
+        self.0.runner.never_ran(run).await;
+        self.0.runs.end(run.id);
+    }
+
+    /// The answer, in a while. An error when the task has ended: the heap is gone.
+    fn send(
+        &self,
+        run: Arc<LiveRun>,
+        prepared: Prepared,
+        accepted: bool,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<oneshot::Receiver<Result<Execution, Fault>>, Fault> {
         let (answer, answered) = oneshot::channel();
-        let command = Command::Run { request, stop, turn, answer };
-        // The task has ended: the heap is gone.
-        self.mailbox.try_send(command).map_err(|_| Fault::session_not_ready(self.id))?;
-        answered.await.unwrap_or_else(|_| Err(Fault::internal("the session's task gave no answer")))
+        let id = run.id;
+        let command = Command::Run(Box::new(Run { run, prepared, accepted, turn, answer }));
+        self.0.mailbox.try_send(command).map_err(|_| {
+            self.0.runs.end(id);
+            self.not_ready()
+        })?;
+        Ok(answered)
     }
 
-    /// Stops the current run, if there is one.
-    pub fn cancel(&self) {
-        self.running().stop.cancel();
+    fn try_turn(&self) -> Result<Option<OwnedSemaphorePermit>, Fault> {
+        use tokio::sync::TryAcquireError;
+        match Arc::clone(&self.0.turn).try_acquire_owned() {
+            Ok(turn) => Ok(Some(turn)),
+            Err(TryAcquireError::NoPermits) => Ok(None),
+            Err(TryAcquireError::Closed) => Err(self.not_ready()),
+        }
     }
 
-    /// Cancels what runs, waits for its end to be recorded, drops the heap and closes the row, with a reason where it
-    /// was not a client's wish. None when the row was final already.
+    async fn wait_for_turn(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        Arc::clone(&self.0.turn).acquire_owned().await.map_err(|_| self.not_ready())
+    }
+
+    fn queue_place(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        Arc::clone(&self.0.queue).try_acquire_owned().map_err(|_| self.busy().with("queue_max", QUEUE_MAX))
+    }
+
+    fn busy(&self) -> Fault {
+        Fault::new(ErrorCode::SessionBusy, "Session is busy").with("session_id", self.0.runner.place.session)
+    }
+
+    fn not_ready(&self) -> Fault {
+        Fault::session_not_ready(self.0.runner.place.session)
+    }
+
+    /// An execution that is under way here or waits.
+    pub fn live(&self, id: ExecutionId) -> Option<Arc<LiveRun>> {
+        self.0.runs.state().live.get(&id).cloned()
+    }
+
+    /// Asks one execution to stop. What comes out turns true when its end is recorded; none when it is not under way.
+    pub fn cancel(&self, id: ExecutionId) -> Option<watch::Receiver<bool>> {
+        let run = self.live(id)?;
+        let done = run.follow();
+        run.cancel();
+        Some(done)
+    }
+
+    /// Asks everything to stop.
+    pub fn cancel_all(&self) {
+        for run in self.0.runs.state().live.values() {
+            run.cancel();
+        }
+    }
+
+    /// Cancels what runs and what waits, waits for its end to be recorded, drops the heap and closes the row, with a
+    /// reason where it was not a client's wish. None when the row was final already.
     pub async fn close(&self, why: Option<String>) -> Result<Option<Row>, Fault> {
-        {
-            let mut running = self.running();
-            running.closing = true;
-            running.stop.cancel();
-        }
-        // Never given back: nothing comes after a close.
-        let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(Fault::internal)?;
+        self.0.runs.state().closing = true;
+        self.cancel_all();
+        // Never given back: nothing comes after a close. Who waits still is told so.
+        let Ok(turn) = self.wait_for_turn().await else { return Ok(None) };
         turn.forget();
+        self.0.turn.close();
         let (answer, answered) = oneshot::channel();
-        if self.mailbox.send(Command::Close { why, answer }).await.is_err() {
+        if self.0.mailbox.send(Command::Close { why, answer }).await.is_err() {
             return Ok(None);
         }
-        answered.await.unwrap_or_else(|_| Err(Fault::internal("the session's task gave no answer")))
+        answered.await.unwrap_or_else(|_| Err(no_answer()))
     }
+}
+
+fn no_answer() -> Fault {
+    Fault::internal("the session's task gave no answer")
 }
 
 struct Task {
-    tenant: TenantId,
-    id: SessionId,
-    engine: Engine,
-    store: Store,
+    runner: Runner,
     live: Live,
-}
-
-/// What comes back from the guest's thread.
-struct Finished {
-    sandbox: Option<Sandbox>,
-    end: FinishedExecution,
+    turn: Arc<Semaphore>,
+    runs: Arc<Runs>,
+    /// Executions of the session that are kept; none: all.
+    keep: Option<u32>,
+    finished: u32,
 }
 
 impl Task {
-    async fn serve(self, sandbox: Sandbox, mut commands: mpsc::Receiver<Command>, room: OwnedSemaphorePermit) {
+    async fn serve(mut self, sandbox: Sandbox, mut commands: mpsc::Receiver<Command>, room: OwnedSemaphorePermit) {
         let mut sandbox = Some(sandbox);
         while let Some(heap) = sandbox.take() {
             match commands.recv().await {
                 None => sandbox_dropped(heap).await,
                 Some(Command::Close { why, answer }) => {
                     sandbox_dropped(heap).await;
-                    let closed = self.store.session_closed(self.tenant, self.id, clock::now(), why).await;
+                    let Runner { store, tenant, place, .. } = &self.runner;
+                    let closed = store.session_closed(*tenant, place.session, clock::now(), why).await;
                     drop(room);
                     let _ = answer.send(closed.map_err(Fault::from));
                     return;
                 }
-                Some(Command::Run { request, stop, turn, answer }) => {
-                    let (executed, still) = self.execute(heap, request, stop).await;
+                Some(Command::Run(command)) => {
+                    let Run { run, prepared, accepted, turn, answer } = *command;
+                    // Off the map before its row says `crashed`, which is before anyone is answered.
+                    let crashed = || self.live.remove(self.runner.place.session);
+                    let Executed { answer: executed, sandbox: still } =
+                        self.runner.execute(heap, &run, prepared, accepted, crashed).await;
+                    self.runs.end(run.id);
                     sandbox = still;
                     if sandbox.is_none() {
                         // The heap is gone: whoever comes next finds nobody here, and is not kept waiting.
                         commands.close();
+                        self.turn.close();
                     }
+                    self.prune().await;
                     // Before the answer: who has it may send the next command at once.
                     drop(turn);
                     let _ = answer.send(executed);
@@ -162,72 +317,15 @@ impl Task {
         }
     }
 
-    /// Runs one request to its final row. Gives the sandbox back unless it trapped; then the session is off the map
-    /// and its row says `crashed` before anyone is answered.
-    async fn execute(
-        &self,
-        sandbox: Sandbox,
-        request: Request,
-        stop: Stop,
-    ) -> (Result<Execution, Fault>, Option<Sandbox>) {
-        let id = ExecutionId::from(Uuid::now_v7());
-        let (array, object) = match (raw("[]"), raw("{}")) {
-            (Ok(array), Ok(object)) => (array, object),
-            (Err(fault), _) | (_, Err(fault)) => return (Err(fault), Some(sandbox)),
-        };
-        let new = NewExecution {
-            id,
-            session: self.id,
-            kind: ExecutionKind::Repl,
-            input: Some(request.input.clone()),
-            path: None,
-            args: array,
-            env: object.clone(),
-            started_at: clock::now(),
-        };
-        if let Err(error) = self.store.execution_starts(self.tenant, new).await {
-            return (Err(error.into()), Some(sandbox));
-        }
-        // Shared with the guest's thread, so that a panic there does not take along what was printed before.
-        let log = Arc::new(Mutex::new(EventLog::default()));
-        let (send, finished) = oneshot::channel();
-        self.engine.spawn({
-            let log = Arc::clone(&log);
-            move || {
-                // Nobody listens only if the process is going down.
-                let _ = send.send(run(sandbox, id, request, &stop, &log));
+    /// Now and then, since looking for the oldest has to pass over the others.
+    async fn prune(&mut self) {
+        let Some(keep) = self.keep else { return };
+        self.finished += 1;
+        if self.finished.is_multiple_of((keep / 8).max(1)) {
+            let Runner { store, tenant, place, .. } = &self.runner;
+            if let Err(error) = store.prune_executions(*tenant, place.session, keep).await {
+                tracing::warn!(%error, "old executions were not removed");
             }
-        });
-        let Finished { sandbox, end } =
-            finished.await.unwrap_or_else(|_| Finished { sandbox: None, end: died(id, object, &log) });
-        let log = std::mem::take(&mut *lock(&log));
-        let code = end.error.as_ref().and_then(|error| error.code);
-        let executed = match &sandbox {
-            Some(_) => self.store.execution_ends(self.tenant, end, log).await,
-            None => self.crashed(end, log).await,
-        };
-        let executed = match executed {
-            Ok(_) if code == Some(ErrorCode::OutputLimitExceeded) => {
-                Err(Fault::new(ErrorCode::OutputLimitExceeded, "Execution exceeded configured output/event limits")
-                    .with("session_id", self.id)
-                    .with("execution_id", id))
-            }
-            executed => executed.map_err(Fault::from),
-        };
-        (executed, sandbox)
-    }
-
-    /// Records the end of an execution and of its session, in that order and usually in one commit.
-    async fn crashed(&self, end: FinishedExecution, log: EventLog) -> Result<Execution, store::Error> {
-        self.live.remove(self.id);
-        let why = end.error.as_ref().map_or_else(String::new, |error| error.message.clone());
-        let ended = self.store.execution_ends(self.tenant, end, log);
-        let crashed = self.store.session_crashed(self.tenant, self.id, clock::now(), why);
-        let (ended, crashed) = tokio::join!(ended, crashed);
-        match crashed {
-            // A close came first.
-            Err(store::Error::Gone) | Ok(()) => ended,
-            Err(error) => Err(error),
         }
     }
 }
@@ -235,65 +333,4 @@ impl Task {
 /// Giving a heap back to the pool clears pages: not on an I/O thread.
 async fn sandbox_dropped(sandbox: Sandbox) {
     let _ = tokio::task::spawn_blocking(move || drop(sandbox)).await;
-}
-
-/// On a guest's thread: everything from the first event to the encoded result.
-fn run(sandbox: Sandbox, id: ExecutionId, request: Request, stop: &Stop, log: &Arc<Mutex<EventLog>>) -> Finished {
-    let source = request.input;
-    lock(log).push(clock::now(), &Payload::InputEcho { text: source.clone() });
-    let console = {
-        let log = Arc::clone(log);
-        Box::new(move |level, text| lock(&log).push(clock::now(), &Payload::Console { level, text }))
-    };
-    let script = Script { source: &source, name: "<repl>", mode: Mode::Script };
-    let Ran { outcome, metrics, sandbox } = sandbox.run(script, stop, console);
-    let ended_at = clock::now();
-    let (status, result, error) = match outcome {
-        Outcome::Value(value) => {
-            let result = serde_json::value::to_raw_value(&value).ok();
-            lock(log).push(ended_at, &Payload::Value(value));
-            (ExecutionStatus::Ok, result, None)
-        }
-        Outcome::Exception(exception) => {
-            lock(log).push(ended_at, &Payload::Exception(exception.clone()));
-            (status_of(&exception), None, Some(exception))
-        }
-    };
-    let metrics = metrics_json(&metrics);
-    Finished { sandbox, end: FinishedExecution { id, status, ended_at, result, error, metrics } }
-}
-
-fn status_of(exception: &Exception) -> ExecutionStatus {
-    match exception.code {
-        Some(ErrorCode::CpuLimitExceeded | ErrorCode::WallLimitExceeded) => ExecutionStatus::Timeout,
-        Some(ErrorCode::Cancelled) => ExecutionStatus::Cancelled,
-        _ => ExecutionStatus::Error,
-    }
-}
-
-/// The end of an execution whose thread panicked.
-fn died(id: ExecutionId, metrics: Box<RawValue>, log: &Mutex<EventLog>) -> FinishedExecution {
-    let exception = Exception {
-        message: "The sandbox crashed and its heap is gone".to_owned(),
-        stack: None,
-        line: None,
-        column: None,
-        code: Some(ErrorCode::SessionCrashed),
-    };
-    let ended_at = clock::now();
-    lock(log).push(ended_at, &Payload::Exception(exception.clone()));
-    let status = ExecutionStatus::Error;
-    FinishedExecution { id, status, ended_at, result: None, error: Some(exception), metrics }
-}
-
-fn metrics_json(metrics: &Metrics) -> Box<RawValue> {
-    serde_json::value::to_raw_value(metrics).unwrap_or_else(|_| RawValue::NULL.to_owned())
-}
-
-fn raw(json: &str) -> Result<Box<RawValue>, Fault> {
-    RawValue::from_string(json.to_owned()).map_err(Fault::internal)
-}
-
-fn lock(log: &Mutex<EventLog>) -> MutexGuard<'_, EventLog> {
-    log.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -54,9 +54,7 @@ pub(crate) fn connect_writer(options: &Options) -> Result<Connection, OpenError>
         Synchronous::Full => "FULL",
         Synchronous::Normal => "NORMAL",
     };
-    connection
-        .pragma_update(None, "synchronous", synchronous)
-        .map_err(|source| sqlite(path, source))?;
+    connection.pragma_update(None, "synchronous", synchronous).map_err(|source| sqlite(path, source))?;
     Ok(connection)
 }
 

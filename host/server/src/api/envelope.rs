@@ -10,6 +10,7 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::Instrument;
+use tracing::field::Empty;
 use uuid::Uuid;
 
 use super::error;
@@ -22,7 +23,7 @@ pub(super) async fn wrap(request: Request, next: Next) -> Response {
     let id = Uuid::new_v4();
     let started = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let span = tracing::info_span!("request", %id);
+    let span = tracing::info_span!("request", %id, tenant = Empty, session = Empty, execution = Empty);
     let handled = no_panic(next.run(request)).instrument(span.clone()).await;
     let mut response = handled.unwrap_or_else(|| Fault::internal("a handler panicked").into_response());
     let _in_span = span.enter();
@@ -33,7 +34,7 @@ pub(super) async fn wrap(request: Request, next: Next) -> Response {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     let status = response.status().as_u16();
-    tracing::debug!(%method, path, status, micros = started.elapsed().as_micros() as u64, "answered");
+    tracing::info!(%method, path, status, micros = started.elapsed().as_micros() as u64, "answered");
     response
 }
 

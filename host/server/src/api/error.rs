@@ -28,15 +28,25 @@ struct ErrorObject<'a> {
 fn status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::InvalidRequest | ErrorCode::ValidationError => StatusCode::BAD_REQUEST,
+        ErrorCode::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
         ErrorCode::NotFound
+        | ErrorCode::FileNotFound
         | ErrorCode::TemplateNotFound
         | ErrorCode::SessionNotFound
         | ErrorCode::ExecutionNotFound => StatusCode::NOT_FOUND,
         ErrorCode::OriginNotAllowed => StatusCode::FORBIDDEN,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        ErrorCode::SessionNotReady | ErrorCode::SessionBusy | ErrorCode::AlreadyExists => StatusCode::CONFLICT,
+        ErrorCode::SessionNotReady
+        | ErrorCode::SessionBusy
+        | ErrorCode::AlreadyExists
+        | ErrorCode::TemplateInactive
+        | ErrorCode::IdempotencyConflict => StatusCode::CONFLICT,
         ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        ErrorCode::ModuleNotAllowed
+        ErrorCode::InvalidPath
+        | ErrorCode::StartupModeUnsupported
+        | ErrorCode::StartupFailed
+        | ErrorCode::LibraryNotFound
+        | ErrorCode::ModuleNotAllowed
         | ErrorCode::EngineUnsupported
         | ErrorCode::WorktreeNotFound
         | ErrorCode::LibraryFailed
@@ -70,9 +80,14 @@ pub(super) fn write(fault: &Fault, request: Uuid, response: &mut Response) {
     }
     let with_id = format!("Internal error (request id {request})");
     let message = if internal { with_id.as_str() } else { &fault.message };
-    let body = ErrorBody { error: ErrorObject { code: fault.code, message, details: &fault.details } };
-    *response.body_mut() = Body::from(serde_json::to_vec(&body).unwrap_or_default());
+    *response.body_mut() = Body::from(body(fault, message));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.remove(header::CONTENT_LENGTH);
+}
+
+/// The one shape of errors.
+pub(super) fn body(fault: &Fault, message: &str) -> Vec<u8> {
+    let body = ErrorBody { error: ErrorObject { code: fault.code, message, details: &fault.details } };
+    serde_json::to_vec(&body).unwrap_or_default()
 }

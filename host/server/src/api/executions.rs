@@ -1,55 +1,208 @@
-//! `/executions`.
+//! `/executions` and `/run`.
 use std::sync::Arc;
 
 use axum::extract::State;
-use model::{ExecutionId, SessionId};
-use serde::Deserialize;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::IntoResponse;
+use model::{Event, Execution, ExecutionId, SessionId, TemplateId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use super::extract::{self, Json, PathId, Query, Tenant, required};
-use super::{Answer, created, ok};
+use super::extract::{self, Json, PATH_BYTES_MAX, PathId, Query, Tenant, required};
+use super::lists::{self, After, Part};
+use super::{Answer, created, json, ok, stream};
 use crate::app::App;
 use crate::fault::Fault;
-use crate::session::Request;
+use crate::registry::Wish;
+use crate::run::What;
+use crate::session::Session;
 
 /// Executions of a list, unless the client says otherwise.
 const LIMIT: u32 = 50;
-/// Executions of a list at most; asking for more is no error.
-const LIMIT_MAX: u32 = 10_000;
+/// Events that `/run` answers with; the rest is to be had from the execution.
+const RUN_EVENTS_MAX: usize = 1_000_000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "RunRepl")]
 pub(super) struct Repl {
+    #[schemars(required)]
     session_id: Option<String>,
+    /// JavaScript.
+    #[schemars(required)]
     input: Option<String>,
+    /// Wait for the session's turn instead of 409 `SESSION_BUSY`.
+    queue: Option<bool>,
 }
 
-pub(super) async fn repl(State(app): State<Arc<App>>, Tenant(tenant): Tenant, Json(body): Json<Repl>) -> Answer {
+pub(super) async fn repl(
+    State(app): State<Arc<App>>,
+    Tenant(tenant): Tenant,
+    headers: HeaderMap,
+    Json(body): Json<Repl>,
+) -> Answer {
     let session_id = required(body.session_id, "session_id")?;
     let input = required(body.input, "input")?;
-    let id: SessionId = extract::id(&session_id)?;
-    let Some(session) = app.registry.get(tenant, id) else {
-        // Not live: the row knows whether it ever was.
-        return Err(match app.store.session(tenant, id).await? {
-            Some(_) => Fault::session_not_ready(id),
-            None => Fault::session_not_found(id),
-        });
+    let session = live(&app, tenant, &session_id).await?;
+    execute(&session, What::Repl { input }, body.queue, &headers).await
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "RunFile")]
+pub(super) struct RunFile {
+    #[schemars(required)]
+    session_id: Option<String>,
+    /// Beneath the worktree. A name that ends in `.mjs` is run as an ES module.
+    #[schemars(required)]
+    path: Option<String>,
+    /// The script's `__ARGS__`.
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
+    args: Option<Box<RawValue>>,
+    /// The script's `__ENV__`.
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
+    env: Option<Box<RawValue>>,
+    /// Wait for the session's turn instead of 409 `SESSION_BUSY`.
+    queue: Option<bool>,
+}
+
+pub(super) async fn run_file(
+    State(app): State<Arc<App>>,
+    Tenant(tenant): Tenant,
+    headers: HeaderMap,
+    Json(body): Json<RunFile>,
+) -> Answer {
+    let session_id = required(body.session_id, "session_id")?;
+    let what = file(body.path, body.args, body.env)?;
+    let session = live(&app, tenant, &session_id).await?;
+    execute(&session, what, body.queue, &headers).await
+}
+
+/// A path of blanks names no file, which is another answer than no path at all.
+fn file(path: Option<String>, args: Option<Box<RawValue>>, env: Option<Box<RawValue>>) -> Result<What, Fault> {
+    let path = path.filter(|path| !path.is_empty()).ok_or_else(|| Fault::validation("path is required"))?;
+    if path.len() > PATH_BYTES_MAX {
+        return Err(Fault::validation(format!("path is longer than {PATH_BYTES_MAX} bytes")));
+    }
+    let object = |json, name| extract::object(json, name).map(|json| json.unwrap_or_else(|| RawValue::NULL.to_owned()));
+    Ok(What::File { path, args: object(args, "args")?, env: object(env, "env")? })
+}
+
+async fn live(app: &App, tenant: model::TenantId, session_id: &str) -> Result<Session, Fault> {
+    let id: SessionId = extract::id(session_id)?;
+    tracing::Span::current().record("session", tracing::field::display(id));
+    if let Some(session) = app.registry.get(tenant, id) {
+        return Ok(session);
+    }
+    // Not live: the row knows whether it ever was.
+    Err(match app.store.session(tenant, id).await? {
+        Some(_) => Fault::session_not_ready(id),
+        None => Fault::session_not_found(id),
+    })
+}
+
+async fn execute(session: &Session, what: What, queue: Option<bool>, headers: &HeaderMap) -> Answer {
+    let queue = queue.unwrap_or(false);
+    if !prefers_async(headers) {
+        let execution = session.run(what, queue).await?;
+        tracing::Span::current().record("execution", tracing::field::display(execution.id));
+        return created(&execution);
+    }
+    let execution = session.accept(what, queue).await?;
+    tracing::Span::current().record("execution", tracing::field::display(execution.id));
+    let mut response = json(StatusCode::ACCEPTED, &execution)?;
+    let location = HeaderValue::try_from(format!("/api/v1/executions/{}", execution.id)).map_err(Fault::internal)?;
+    response.headers_mut().insert(header::LOCATION, location);
+    response.headers_mut().insert("preference-applied", HeaderValue::from_static("respond-async"));
+    Ok(response)
+}
+
+/// `Prefer: respond-async` (RFC 7240), among other preferences.
+fn prefers_async(headers: &HeaderMap) -> bool {
+    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    preferences
+        .flat_map(|value| value.split(','))
+        .any(|one| one.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("respond-async")))
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "RunOnce")]
+pub(super) struct RunOnce {
+    #[schemars(required)]
+    template_id: Option<String>,
+    /// JavaScript. Either this or `path`.
+    input: Option<String>,
+    /// A file of the worktree. Either this or `input`.
+    path: Option<String>,
+    /// The file's `__ARGS__`.
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
+    args: Option<Box<RawValue>>,
+    /// The file's `__ENV__`.
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
+    env: Option<Box<RawValue>>,
+    /// Absolute; the directory that scripts may see. Without it they see none.
+    worktree_path: Option<String>,
+}
+
+/// What `/run` answers.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RanOnce {
+    execution: Execution,
+    events: Vec<Event>,
+}
+
+/// One execution in a session that lives no longer.
+pub(super) async fn run_once(State(app): State<Arc<App>>, Tenant(tenant): Tenant, Json(body): Json<RunOnce>) -> Answer {
+    let template_id: TemplateId = extract::id(&required(body.template_id, "template_id")?)?;
+    let what = match (body.input, body.path) {
+        (Some(input), None) => What::Repl { input: required(Some(input), "input")? },
+        (None, Some(path)) => file(Some(path), body.args, body.env)?,
+        _ => return Err(Fault::validation("either input or path is required")),
     };
-    created(&session.run(Request { input }).await?)
+    let worktree_path = body.worktree_path.unwrap_or_default();
+    if !worktree_path.is_empty() {
+        app.worktrees.check(&worktree_path)?;
+    }
+    let whole = super::templates::usable(&app, tenant, template_id).await?;
+    let root = match worktree_path.as_str() {
+        "" => None,
+        path => Some(app.worktrees.open(path).await.map_err(|fault| fault.with("template_id", template_id))?),
+    };
+    let label = || "run".to_owned();
+    let wish = Wish { whole, workspace_id: label(), base_commit_oid: label(), worktree_path, root };
+    let execution = app.registry.run_once(tenant, wish, what).await?;
+    tracing::Span::current().record("execution", tracing::field::display(execution.id));
+    let mut events = Vec::new();
+    while let Some(page) =
+        app.store.events(tenant, execution.id, events.len() as u64, RUN_EVENTS_MAX - events.len()).await?
+    {
+        events.extend(page.events);
+        if !page.more {
+            break;
+        }
+    }
+    created(&RanOnce { execution, events })
 }
 
 pub(super) async fn list(State(app): State<Arc<App>>, Tenant(tenant): Tenant, query: Query) -> Answer {
     let session = query.get("session_id").ok_or_else(|| Fault::validation("session_id is required"))?;
-    let id: SessionId = extract::id(session)?;
-    let limit = match query.get("limit") {
-        None => LIMIT,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|limit| *limit > 0)
-            .ok_or_else(|| Fault::validation("limit must be a positive integer"))?,
+    let session: SessionId = extract::id(session)?;
+    let mut wanted = lists::from_start(lists::limit(&query, LIMIT)?);
+    if let Some(before) = query.get("before") {
+        let id: ExecutionId = extract::id_called(before, "before")?;
+        let cursor = app.store.execution_cursor(tenant, session, id).await?;
+        wanted.before = cursor.ok_or_else(|| Fault::execution_not_found(id))?;
+    }
+    let read = move |wanted| {
+        let app = Arc::clone(&app);
+        async move {
+            let page = app.store.executions(tenant, session, wanted).await?;
+            Ok(Part::of(page.ok_or_else(|| Fault::session_not_found(session))?, wanted))
+        }
     };
-    let found = app.store.executions(tenant, id, limit.min(LIMIT_MAX)).await?;
-    ok(&found.ok_or_else(|| Fault::session_not_found(id))?)
+    lists::answer(read(wanted).await?, read)
 }
 
 pub(super) async fn get(
@@ -60,16 +213,73 @@ pub(super) async fn get(
     ok(&app.store.execution(tenant, id).await?.ok_or_else(|| Fault::execution_not_found(id))?)
 }
 
+/// Asks a running execution to stop and answers with its final row; one that has ended is answered as it is.
+pub(super) async fn cancel(
+    State(app): State<Arc<App>>,
+    Tenant(tenant): Tenant,
+    PathId(id): PathId<ExecutionId>,
+) -> Answer {
+    let row = app.store.execution(tenant, id).await?.ok_or_else(|| Fault::execution_not_found(id))?;
+    let done = app.registry.get(tenant, row.session_id).and_then(|session| session.cancel(id));
+    let Some(mut done) = done else {
+        // It may have ended between the two looks.
+        return ok(&app.store.execution(tenant, id).await?.ok_or_else(|| Fault::execution_not_found(id))?);
+    };
+    // A sender that is gone has ended, one way or another.
+    let _ = done.wait_for(|done| *done).await;
+    ok(&app.store.execution(tenant, id).await?.ok_or_else(|| Fault::execution_not_found(id))?)
+}
+
+/// As a list, or, to a client that takes `text/event-stream`, as they come.
 pub(super) async fn events(
     State(app): State<Arc<App>>,
     Tenant(tenant): Tenant,
     PathId(id): PathId<ExecutionId>,
     query: Query,
+    headers: HeaderMap,
 ) -> Answer {
+    let number = |text: &str| text.parse::<u64>();
     let after = match query.get("after_seq") {
         None => 0,
-        Some(text) => text.parse().map_err(|_| Fault::validation("after_seq must be a non-negative integer"))?,
+        Some(text) => number(text).map_err(|_| Fault::validation("after_seq must be a non-negative integer"))?,
     };
-    let found = app.store.events(tenant, id, after, usize::MAX).await?;
-    ok(&found.ok_or_else(|| Fault::execution_not_found(id))?)
+    let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    if accepts.into_iter().any(|value| value.to_ascii_lowercase().contains("text/event-stream")) {
+        let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+        let after = match last.map(str::trim) {
+            None | Some("") => after,
+            Some(text) => number(text).map_err(|_| Fault::validation("Last-Event-ID must be a sequence number"))?,
+        };
+        return Ok(stream::follow(app, tenant, id, after).await?.into_response());
+    }
+    let after = After { seq: after, limit: lists::limit(&query, u32::MAX)? as usize };
+    let read = move |after: After| {
+        let app = Arc::clone(&app);
+        async move {
+            let page = app.store.events(tenant, id, after.seq, after.limit).await?;
+            Ok(Part::of_events(page.ok_or_else(|| Fault::execution_not_found(id))?, after))
+        }
+    };
+    lists::answer(read(after).await?, read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn async_is_one_preference_among_others() {
+        let prefers = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("prefer", HeaderValue::from_static(value));
+            prefers_async(&headers)
+        };
+        for value in ["respond-async", "wait=10, Respond-Async", "respond-async; x=1"] {
+            assert!(prefers(value), "{value}");
+        }
+        for value in ["", "return=minimal", "respond-asynchronously", "x=respond-async"] {
+            assert!(!prefers(value), "{value}");
+        }
+        assert!(!prefers_async(&HeaderMap::new()));
+    }
 }

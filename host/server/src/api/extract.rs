@@ -1,4 +1,7 @@
 //! What handlers take from a request. Order matters: a bad id in the path is answered before the body is read.
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,10 +10,15 @@ use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
 use http_body_util::BodyExt;
-use model::{ErrorCode, ExecutionId, IdError, SessionId, TemplateId, TenantId};
-use serde::de::DeserializeOwned;
+use model::{CapabilityId, ErrorCode, ExecutionId, IdError, SessionId, StartupFileId, TemplateId, TenantId};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use crate::app::App;
+use crate::config::Config;
 use crate::fault::Fault;
 
 /// How much, and for how long, of a body that is too large is taken off the wire.
@@ -23,6 +31,7 @@ pub(super) struct Tenant(pub TenantId);
 impl<S: Sync> FromRequestParts<S> for Tenant {
     type Rejection = Fault;
     async fn from_request_parts(_parts: &mut Parts, _state: &S) -> Result<Self, Fault> {
+        tracing::Span::current().record("tenant", tracing::field::display(TenantId::DEFAULT));
         Ok(Tenant(TenantId::DEFAULT))
     }
 }
@@ -48,11 +57,18 @@ named_ids! {
     TemplateId = "template_id",
     SessionId = "session_id",
     ExecutionId = "execution_id",
+    StartupFileId = "startup_file_id",
+    CapabilityId = "capability_id",
 }
 
 /// An id of a body or query.
 pub(super) fn id<T: NamedId>(raw: &str) -> Result<T, Fault> {
     T::from_text(raw).map_err(|error| Fault::validation(format!("{} {error}", T::NAME)))
+}
+
+/// The same, called otherwise.
+pub(super) fn id_called<T: NamedId>(raw: &str, name: &str) -> Result<T, Fault> {
+    T::from_text(raw).map_err(|error| Fault::validation(format!("{name} {error}")))
 }
 
 /// The id of the path.
@@ -105,16 +121,56 @@ pub(super) struct Json<T>(pub T);
 impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
     type Rejection = Fault;
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Fault> {
-        let max = app.config.body_bytes_max;
-        let declared = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let bytes = read(request.into_body(), declared, max).await?;
-        // Types would be taken from a list of their fields as well; the contract knows objects only.
-        if bytes.iter().find(|b| !b.is_ascii_whitespace()).is_some_and(|first| *first != b'{') {
-            return Err(Fault::new(ErrorCode::InvalidRequest, "The request body must be a JSON object"));
-        }
-        let parsed = serde_json::from_slice(&bytes);
-        parsed.map(Json).map_err(|error| Fault::new(ErrorCode::InvalidRequest, error.to_string()))
+        let bytes = body(request, app.config.body_bytes_max).await?;
+        let parsed = serde_json::from_slice::<Object<T>>(&bytes);
+        parsed.map(|object| Json(object.0)).map_err(|error| Fault::new(ErrorCode::InvalidRequest, error.to_string()))
     }
+}
+
+/// A JSON object of a known shape. Types alone would be taken from a list of their fields as well; the contract knows
+/// objects only.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Object<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+/// A request's whole body, at most `max` bytes of it, within the time that a client has.
+pub(super) async fn body(request: Request, max: usize) -> Result<Vec<u8>, Fault> {
+    let declared = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let late = |_| {
+        let message = format!("The request's body did not arrive within {} s", Config::REQUEST_TIME.as_secs());
+        Err(Fault::new(ErrorCode::RequestTimeout, message))
+    };
+    tokio::time::timeout(Config::REQUEST_TIME, read(request.into_body(), declared, max)).await.unwrap_or_else(late)
 }
 
 async fn read(mut body: Body, declared: Option<u64>, max: usize) -> Result<Vec<u8>, Fault> {
@@ -151,4 +207,41 @@ async fn discard(mut body: Body) {
 pub(super) fn required(value: Option<String>, name: &str) -> Result<String, Fault> {
     let missing = || Fault::validation(format!("{name} is required"));
     value.filter(|value| !value.trim().is_empty()).ok_or_else(missing)
+}
+
+/// Longest name of anything, bytes.
+pub(super) const NAME_BYTES_MAX: usize = 256;
+/// Longest label and longest path of a session, bytes.
+pub(super) const LABEL_BYTES_MAX: usize = 1_024;
+pub(super) const PATH_BYTES_MAX: usize = 4_096;
+/// Longest JSON of a grant or a capability, bytes.
+pub(super) const CONFIG_BYTES_MAX: usize = 16 << 10;
+
+/// A field that must be there, not blank, and no longer than `max` bytes.
+pub(super) fn required_within(value: Option<String>, name: &str, max: usize) -> Result<String, Fault> {
+    let value = required(value, name)?;
+    if value.len() > max {
+        return Err(Fault::validation(format!("{name} is longer than {max} bytes")));
+    }
+    Ok(value)
+}
+
+/// JSON that is kept as it is: an object, `{}` when it is absent or null.
+pub(super) fn config(value: Option<Box<RawValue>>, name: &str) -> Result<Box<RawValue>, Fault> {
+    let Some(json) = object(value, name)? else {
+        return RawValue::from_string("{}".to_owned()).map_err(Fault::internal);
+    };
+    if json.get().len() > CONFIG_BYTES_MAX {
+        return Err(Fault::validation(format!("{name} is longer than {CONFIG_BYTES_MAX} bytes")));
+    }
+    Ok(json)
+}
+
+/// A JSON object, or none when it is absent or null.
+pub(super) fn object(value: Option<Box<RawValue>>, name: &str) -> Result<Option<Box<RawValue>>, Fault> {
+    match value {
+        Some(json) if json.get().starts_with('{') => Ok(Some(json)),
+        Some(json) if json.get() != "null" => Err(Fault::validation(format!("{name} must be a JSON object"))),
+        _ => Ok(None),
+    }
 }

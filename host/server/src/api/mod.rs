@@ -3,10 +3,14 @@ mod envelope;
 mod error;
 mod executions;
 mod extract;
+mod idempotency;
+mod lists;
 mod modules;
 mod origin;
 mod sessions;
+mod stream;
 mod system;
+mod template_lists;
 mod templates;
 
 use std::sync::Arc;
@@ -15,9 +19,13 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use model::ErrorCode;
 use serde::Serialize;
+
+pub use idempotency::InProgress;
+use origin::Pages;
+use template_lists as lists_of;
 
 use crate::app::App;
 use crate::fault::Fault;
@@ -27,27 +35,48 @@ type Answer = Result<Response, Fault>;
 
 /// The whole API, a row a path. `get` answers HEAD as well. `loopback`: only this machine reaches the listener.
 pub fn router(app: Arc<App>, loopback: bool) -> Router {
+    // What creates something can be told to do so once.
+    let once = from_fn_with_state(Arc::clone(&app), idempotency::guard);
+    let creating = Router::new()
+        .route("/templates", post(templates::create))
+        .route("/templates/{template_id}/clone", post(templates::clone))
+        .route("/sessions", post(sessions::create))
+        .route("/executions/repl", post(executions::repl))
+        .route("/executions/run-file", post(executions::run_file))
+        .route("/run", post(executions::run_once))
+        .route_layer(once);
     let v1 = Router::new()
         .route("/health", get(system::health))
         .route("/runtime/summary", get(system::summary))
         .route("/modules", get(modules::list))
         .route("/modules/{name}", get(modules::get))
-        .route("/templates", get(templates::list).post(templates::create))
-        .route("/templates/{template_id}", get(templates::get))
-        .route("/templates/{template_id}/modules", get(templates::modules).post(templates::add_module))
-        .route("/templates/{template_id}/modules/{name}", delete(templates::remove_module))
-        .route("/sessions", get(sessions::list).post(sessions::create))
+        .route("/templates", get(templates::list))
+        .route("/templates/{template_id}", get(templates::get).patch(templates::change).delete(templates::delete))
+        .route("/templates/{template_id}/settings", get(templates::settings).patch(templates::change_settings))
+        .route("/templates/{template_id}/export", get(templates::export))
+        .route("/templates/{template_id}/modules", get(lists_of::modules).post(lists_of::add_module))
+        .route("/templates/{template_id}/modules/{name}", put(lists_of::set_grant).delete(lists_of::remove_module))
+        .route("/templates/{template_id}/libraries", get(lists_of::libraries).post(lists_of::add_library))
+        .route("/templates/{template_id}/libraries/{name}", delete(lists_of::remove_library))
+        .route("/templates/{template_id}/startup-files", get(lists_of::startup_files).post(lists_of::add_startup_file))
+        .route("/templates/{template_id}/startup-files/{startup_file_id}", delete(lists_of::remove_startup_file))
+        .route("/templates/{template_id}/capabilities", get(lists_of::capabilities).post(lists_of::add_capability))
+        .route("/templates/{template_id}/capabilities/{capability_id}", delete(lists_of::remove_capability))
+        .route("/sessions", get(sessions::list))
         .route("/sessions/{session_id}", get(sessions::get).delete(sessions::close))
         .route("/sessions/{session_id}/close", post(sessions::close))
         .route("/executions", get(executions::list))
-        .route("/executions/repl", post(executions::repl))
         .route("/executions/{execution_id}", get(executions::get))
-        .route("/executions/{execution_id}/events", get(executions::events));
+        .route("/executions/{execution_id}/cancel", post(executions::cancel))
+        .route("/executions/{execution_id}/events", get(executions::events))
+        .merge(creating);
+    let pages = Pages { loopback, origins: app.config.cors_origins.clone().into() };
     Router::new()
         .nest("/api/v1", v1)
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
-        .layer(from_fn_with_state(loopback, origin::guard))
+        .layer(from_fn_with_state(pages.clone(), origin::guard))
+        .layer(origin::cors(&pages))
         .layer(from_fn(envelope::wrap))
         .with_state(app)
 }

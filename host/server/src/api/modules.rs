@@ -4,32 +4,40 @@ use std::sync::Arc;
 use axum::extract::State;
 use model::ErrorCode;
 use sandbox::Module;
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::extract::PathName;
 use super::{Answer, ok};
 use crate::app::App;
 use crate::fault::Fault;
 
-#[derive(Serialize)]
-struct ModuleObject {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Module")]
+pub(super) struct ModuleObject {
     name: &'static str,
     version: &'static str,
     interface: &'static str,
     docs: &'static str,
     wit: &'static str,
     dts: String,
+    /// JSON Schema of `config`, the module's grant in a template.
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    grant_schema: &'static RawValue,
 }
 
-impl From<&'static Module> for ModuleObject {
-    fn from(module: &'static Module) -> Self {
-        let Module { name, version, interface, docs, wit, .. } = *module;
-        ModuleObject { name, version, interface, docs, wit, dts: module.dts() }
+impl TryFrom<&'static Module> for ModuleObject {
+    type Error = Fault;
+    fn try_from(module: &'static Module) -> Result<Self, Fault> {
+        let Module { name, version, interface, docs, wit, grant_schema, .. } = *module;
+        let grant_schema = serde_json::from_str(grant_schema).map_err(Fault::internal)?;
+        Ok(ModuleObject { name, version, interface, docs, wit, dts: module.dts(), grant_schema })
     }
 }
 
 pub(super) async fn list(State(app): State<Arc<App>>) -> Answer {
-    ok(&app.engine.registry().modules().map(ModuleObject::from).collect::<Vec<_>>())
+    ok(&app.engine.registry().modules().map(ModuleObject::try_from).collect::<Result<Vec<_>, _>>()?)
 }
 
 pub(super) async fn get(State(app): State<Arc<App>>, PathName(name): PathName) -> Answer {
@@ -37,5 +45,5 @@ pub(super) async fn get(State(app): State<Arc<App>>, PathName(name): PathName) -
     let missing = |refusal: sandbox::Refusal| {
         Fault::new(ErrorCode::NotFound, refusal.to_string()).with("module", &refusal.module)
     };
-    ok(&ModuleObject::from(found.map_err(missing)?))
+    ok(&ModuleObject::try_from(found.map_err(missing)?)?)
 }

@@ -2,35 +2,73 @@
 //! for every web page that its user opens: by a form or fetch of another origin, and, once a page's name is made to
 //! resolve to 127.0.0.1, as that page's own origin. Both are refused before a handler runs.
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use model::ErrorCode;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::fault::Fault;
 
-/// `loopback`: the listener is bound to a loopback address.
-pub(super) async fn guard(State(loopback): State<bool>, request: Request, next: Next) -> Response {
-    match judge(request.headers(), loopback) {
+/// Who may call.
+#[derive(Clone)]
+pub(super) struct Pages {
+    /// The listener is bound to a loopback address.
+    pub(super) loopback: bool,
+    /// Origins of web pages that the operator lets in.
+    pub(super) origins: Arc<[HeaderValue]>,
+}
+
+/// What browsers ask for on behalf of the operator's origins. Without any, nothing is allowed.
+pub(super) fn cors(pages: &Pages) -> CorsLayer {
+    if pages.origins.is_empty() {
+        return CorsLayer::new();
+    }
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(pages.origins.iter().cloned()))
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers(
+            [header::CONTENT_TYPE, header::ACCEPT].into_iter().chain(OUR_REQUEST_HEADERS).collect::<Vec<_>>(),
+        )
+        .expose_headers([header::LOCATION].into_iter().chain(OUR_ANSWER_HEADERS).collect::<Vec<_>>())
+        .max_age(Duration::from_secs(3_600))
+}
+
+const OUR_REQUEST_HEADERS: [HeaderName; 3] = [
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("last-event-id"),
+    HeaderName::from_static("prefer"),
+];
+const OUR_ANSWER_HEADERS: [HeaderName; 3] = [
+    HeaderName::from_static("idempotency-replayed"),
+    HeaderName::from_static("preference-applied"),
+    HeaderName::from_static("x-request-id"),
+];
+
+pub(super) async fn guard(State(pages): State<Pages>, request: Request, next: Next) -> Response {
+    match judge(request.headers(), &pages) {
         Ok(()) => next.run(request).await,
         Err(message) => Fault::new(ErrorCode::OriginNotAllowed, message).into_response(),
     }
 }
 
-fn judge(headers: &HeaderMap, loopback: bool) -> Result<(), &'static str> {
+fn judge(headers: &HeaderMap, pages: &Pages) -> Result<(), &'static str> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or(""));
     let host = text(header::HOST);
-    if loopback && host.is_some_and(|host| !is_local(host)) {
+    if pages.loopback && host.is_some_and(|host| !is_local(host)) {
         return Err("This server is called by an address or as localhost, not by another name (Host)");
     }
     match text(header::ORIGIN) {
         None => Ok(()),
         // A page of this server itself.
         Some(origin) if origin.split_once("://").is_some_and(|(_, own)| Some(own) == host) => Ok(()),
-        Some(_) => Err("Pages of other origins may not call this server (Origin)"),
+        Some(origin) if pages.origins.iter().any(|allowed| allowed == origin) => Ok(()),
+        Some(_) => Err("Pages of other origins may not call this server (Origin): --cors-origin lets them in"),
     }
 }
 
@@ -52,7 +90,8 @@ mod tests {
                 headers.insert(name, value.parse().unwrap());
             }
         }
-        judge(&headers, loopback).is_ok()
+        let origins = [HeaderValue::from_static("https://console.example")].into();
+        judge(&headers, &Pages { loopback, origins }).is_ok()
     }
 
     #[test]
@@ -70,7 +109,15 @@ mod tests {
     #[test]
     fn only_its_own_pages_call_a_server() {
         assert!(judged(Some("localhost:3210"), Some("http://localhost:3210"), true));
-        for origin in ["http://evil.example", "http://localhost:8080", "null", ""] {
+        assert!(judged(Some("localhost:3210"), Some("https://console.example"), true), "the operator's");
+        for origin in [
+            "http://console.example",
+            "https://console.example:8443",
+            "http://evil.example",
+            "http://localhost:8080",
+            "null",
+            "",
+        ] {
             assert!(!judged(Some("localhost:3210"), Some(origin), true), "{origin}");
             assert!(!judged(Some("vm.example"), Some(origin), false), "{origin}");
         }

@@ -1,18 +1,25 @@
 //! `/sessions`.
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::extract::State;
-use model::{ErrorCode, SessionId, SessionStatus, TemplateId};
+use model::{SessionId, SessionStatus, TemplateId};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::extract::{self, Json, PathId, Query, Tenant, required};
+use super::extract::{self, Json, LABEL_BYTES_MAX, PATH_BYTES_MAX, PathId, Query, Tenant, required_within};
+use super::lists::{self, Part};
 use super::{Answer, created, ok};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::registry::Wish;
 
 pub(super) async fn list(State(app): State<Arc<App>>, Tenant(tenant): Tenant, query: Query) -> Answer {
+    let mut wanted = lists::from_start(lists::limit(&query, u32::MAX)?);
+    if let Some(before) = query.get("before") {
+        let id: SessionId = extract::id_called(before, "before")?;
+        let cursor = app.store.session_cursor(tenant, id).await?;
+        wanted.before = cursor.ok_or_else(|| Fault::session_not_found(id))?;
+    }
     let status = match query.get("status") {
         None => None,
         Some(text) => match SessionStatus::parse(text) {
@@ -20,39 +27,44 @@ pub(super) async fn list(State(app): State<Arc<App>>, Tenant(tenant): Tenant, qu
             status => status,
         },
     };
-    ok(&app.store.sessions(tenant, status).await?)
+    let read = move |wanted| {
+        let app = Arc::clone(&app);
+        async move { Ok(Part::of(app.store.sessions(tenant, status, wanted).await?, wanted)) }
+    };
+    lists::answer(read(wanted).await?, read)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "CreateSession")]
 pub(super) struct Create {
+    #[schemars(required)]
     template_id: Option<String>,
+    /// A label.
+    #[schemars(required)]
     workspace_id: Option<String>,
+    /// A label.
+    #[schemars(required)]
     base_commit_oid: Option<String>,
+    /// Absolute; the directory that scripts may see.
+    #[schemars(required)]
     worktree_path: Option<String>,
 }
 
 /// In the contract's order: body, required fields, id, template, worktree; then the registry's.
 pub(super) async fn create(State(app): State<Arc<App>>, Tenant(tenant): Tenant, Json(body): Json<Create>) -> Answer {
-    let template_id = required(body.template_id, "template_id")?;
-    let workspace_id = required(body.workspace_id, "workspace_id")?;
-    let base_commit_oid = required(body.base_commit_oid, "base_commit_oid")?;
-    let worktree_path = required(body.worktree_path, "worktree_path")?;
+    let template_id = required_within(body.template_id, "template_id", LABEL_BYTES_MAX)?;
+    let workspace_id = required_within(body.workspace_id, "workspace_id", LABEL_BYTES_MAX)?;
+    let base_commit_oid = required_within(body.base_commit_oid, "base_commit_oid", LABEL_BYTES_MAX)?;
+    let worktree_path = required_within(body.worktree_path, "worktree_path", PATH_BYTES_MAX)?;
     let template_id: TemplateId = extract::id(&template_id)?;
-    let path = PathBuf::from(&worktree_path);
-    if !path.is_absolute() {
-        return Err(Fault::validation("worktree_path must be absolute"));
-    }
-    let found = app.store.template(tenant, template_id).await?;
-    let (template, settings) = found.ok_or_else(|| Fault::template_not_found(template_id))?;
-    let missing = || {
-        Fault::new(ErrorCode::WorktreeNotFound, "worktree_path is no directory that can be opened")
-            .with("template_id", template_id)
-            .with("worktree_path", &worktree_path)
-    };
-    let root = app.registry.open_root(path).await.ok_or_else(missing)?;
-    let wish = Wish { template, settings, workspace_id, base_commit_oid, worktree_path, root };
-    created(&app.registry.create(tenant, wish).await?)
+    app.worktrees.check(&worktree_path)?;
+    let whole = super::templates::usable(&app, tenant, template_id).await?;
+    let root = app.worktrees.open(&worktree_path).await.map_err(|fault| fault.with("template_id", template_id))?;
+    let wish = Wish { whole, workspace_id, base_commit_oid, worktree_path, root: Some(root) };
+    let row = app.registry.create(tenant, wish).await?;
+    tracing::Span::current().record("session", tracing::field::display(row.id));
+    created(&row)
 }
 
 pub(super) async fn get(State(app): State<Arc<App>>, Tenant(tenant): Tenant, PathId(id): PathId<SessionId>) -> Answer {

@@ -3,14 +3,15 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use model::SessionId;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::extract::Tenant;
 use super::{Answer, ok};
 use crate::app::App;
 
-#[derive(Serialize)]
-struct Health {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Health {
     status: &'static str,
 }
 
@@ -18,8 +19,8 @@ pub(super) async fn health() -> Answer {
     ok(&Health { status: "ok" })
 }
 
-#[derive(Serialize)]
-struct Summary {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Summary {
     active_sessions: usize,
     active_session_ids: Vec<SessionId>,
 }

@@ -1,9 +1,11 @@
 //! `vm-system serve`.
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::http::HeaderValue;
 use clap::ValueEnum;
 use model::Limits;
 use tokio::net::TcpListener;
@@ -37,6 +39,24 @@ pub struct Args {
     /// Interrupt scripts by epoch as well: slower code, and a second, independent way to stop it
     #[arg(long)]
     epochs: bool,
+    /// Directory of libraries; a template's library NAME is the file NAME.js in it
+    #[arg(long, value_name = "DIR", default_value = Config::LIBRARY_CACHE)]
+    library_cache: PathBuf,
+    /// Directory that worktrees must lie in; repeat for more [default: any directory, on a loopback address only]
+    #[arg(long = "worktree-root", value_name = "DIR")]
+    worktree_roots: Vec<PathBuf>,
+    /// Origin whose web pages may call the server, such as https://console.example; repeat for more [default: none]
+    #[arg(long = "cors-origin", value_name = "URL", value_parser = origin)]
+    cors_origins: Vec<HeaderValue>,
+    /// Finished executions that are kept of each session, with their events; older ones go [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    keep_executions: Option<u32>,
+    /// Connections that can be open at once; more wait until one closes
+    #[arg(long, value_name = "N", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: u32,
+    /// How the database is looked over at the start: `quick` takes some seconds a gigabyte, `full` checks indexes too
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = Check::Quick)]
+    integrity_check: Check,
     /// What an answer waits for: `full`, the disk; `normal`, the kernel (a power cut may lose the last moments)
     #[arg(long, value_enum, value_name = "MODE", default_value_t = Synchronous::Full)]
     synchronous: Synchronous,
@@ -77,6 +97,22 @@ enum Synchronous {
     Normal,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Check {
+    Quick,
+    Full,
+    Off,
+}
+
+/// What browsers send as `Origin`: scheme, host and perhaps a port.
+fn origin(text: &str) -> Result<HeaderValue, String> {
+    let (scheme, authority) = text.split_once("://").unwrap_or_default();
+    if !["http", "https"].contains(&scheme) || authority.is_empty() || authority.contains('/') {
+        return Err("an origin is http:// or https://, a host, and perhaps a port; nothing after that".to_owned());
+    }
+    HeaderValue::from_str(text).map_err(|error| error.to_string())
+}
+
 impl Args {
     fn config(&self, globals: &Globals) -> Config {
         Config {
@@ -85,7 +121,17 @@ impl Args {
                 Synchronous::Full => store::Synchronous::Full,
                 Synchronous::Normal => store::Synchronous::Normal,
             },
+            check: match self.integrity_check {
+                Check::Quick => store::Check::Quick,
+                Check::Full => store::Check::Full,
+                Check::Off => store::Check::Off,
+            },
             data_dir: globals.server_data_dir(),
+            library_cache: self.library_cache.clone(),
+            worktree_roots: self.worktree_roots.clone(),
+            cors_origins: self.cors_origins.clone(),
+            keep_executions: self.keep_executions,
+            connections_max: self.max_connections as usize,
             sessions_max: self.max_sessions,
             threads: self.threads.map(usize::from),
             epochs: self.epochs,
@@ -108,10 +154,17 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     let listener = std::net::TcpListener::bind(args.listen).with_context(|| format!("--listen {}", args.listen))?;
     listener.set_nonblocking(true)?;
     let config = args.config(globals);
+    if !args.listen.ip().is_loopback() && config.worktree_roots.is_empty() {
+        anyhow::bail!(
+            "--listen {} reaches beyond this machine: say with --worktree-root DIR which directories sessions may be given",
+            args.listen
+        );
+    }
     if let Some(files) = sandbox::raise_open_files()
-        && files < u64::from(config.sessions_max) + 512
+        && files < u64::from(config.sessions_max) + config.connections_max as u64 + 256
     {
-        tracing::warn!(files, sessions = config.sessions_max, "too few open files for so many sessions: ulimit -Hn");
+        let (sessions, connections) = (config.sessions_max, config.connections_max);
+        tracing::warn!(files, sessions, connections, "too few open files for so many: ulimit -Hn");
     }
     let app = App::open(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -146,7 +199,7 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
 fn announce(address: SocketAddr) {
     tracing::info!("listening on http://{address}");
     if !address.ip().is_loopback() {
-        tracing::warn!("anyone who reaches {address} can run scripts and name any directory as a worktree");
+        tracing::warn!("there is no authentication: anyone who reaches {address} can run scripts");
     }
     println!("vm-system listening on http://{address}");
 }

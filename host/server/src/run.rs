@@ -1,0 +1,331 @@
+//! One execution: from what a client asked for to its final row and events.
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use model::{
+    ErrorCode, Exception, Execution, ExecutionId, ExecutionKind, ExecutionStatus, Payload, RelPath, RelPathError,
+    SessionId, StartupMode, TenantId,
+};
+use sandbox::{Engine, Metrics, Mode, Outcome, Ran, Root, Sandbox, Script, SourceError, Stop};
+use serde_json::value::RawValue;
+use store::{EventLog, EventPage, FinishedExecution, NewExecution, Store};
+use tokio::sync::{Notify, oneshot, watch};
+use uuid::Uuid;
+
+use crate::clock;
+use crate::fault::Fault;
+
+/// Largest file that is run, bytes.
+const FILE_BYTES_MAX: usize = 8 << 20;
+
+/// What a client wants run.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// A piece of source.
+    Repl {
+        /// It.
+        input: String,
+    },
+    /// A file of the worktree.
+    File {
+        /// As the client wrote it.
+        path: String,
+        /// An object, or null. Scripts see it as `__ARGS__`.
+        args: Box<RawValue>,
+        /// An object, or null. Scripts see it as `__ENV__`.
+        env: Box<RawValue>,
+    },
+    /// A startup file of the template.
+    Startup {
+        /// Beneath the worktree.
+        path: String,
+        /// How it is evaluated.
+        mode: StartupMode,
+    },
+}
+
+/// What is going to run: everything is read and checked.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    what: What,
+    source: String,
+    mode: Mode,
+    prologue: String,
+}
+
+/// Where the files of a session are, and whether its template lets it run modules.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) session: SessionId,
+    pub(crate) root: Option<Root>,
+    pub(crate) esm: bool,
+}
+
+impl Place {
+    /// Reads what is to run.
+    pub(crate) async fn prepare(&self, what: What) -> Result<Prepared, Fault> {
+        let (path, module) = match &what {
+            What::Repl { input } => {
+                let source = input.clone();
+                return Ok(Prepared { what, source, mode: Mode::Script, prologue: String::new() });
+            }
+            What::File { path, .. } => (path, path.ends_with(".mjs")),
+            What::Startup { path, mode } => (path, *mode == StartupMode::Module),
+        };
+        if module && !self.esm {
+            let message = "ES modules are switched off by the template's settings (runtime.esm)";
+            return Err(Fault::validation(message).with("session_id", self.session));
+        }
+        let path = RelPath::parse(path).map_err(|error| match error {
+            RelPathError::Outside => self.outside(),
+            RelPathError::Blank | RelPathError::Malformed => self.absent(),
+        })?;
+        let root = self.root.clone().ok_or_else(|| self.absent())?;
+        let read = tokio::task::spawn_blocking(move || root.source(&path, FILE_BYTES_MAX));
+        let source = read.await.map_err(Fault::internal)?.map_err(|error| match error {
+            SourceError::Absent => self.absent(),
+            SourceError::Outside => self.outside(),
+            SourceError::TooLarge => Fault::validation(format!("path: the file is larger than {FILE_BYTES_MAX} bytes")),
+            SourceError::NotText => Fault::validation("path: the file is not UTF-8"),
+        })?;
+        let prologue = match &what {
+            What::File { args, env, .. } => prologue(args, env),
+            _ => String::new(),
+        };
+        Ok(Prepared { what, source, mode: if module { Mode::Module } else { Mode::Script }, prologue })
+    }
+
+    fn absent(&self) -> Fault {
+        Fault::new(ErrorCode::FileNotFound, "File not found").with("session_id", self.session)
+    }
+
+    fn outside(&self) -> Fault {
+        Fault::new(ErrorCode::InvalidPath, "Path escapes allowed worktree").with("session_id", self.session)
+    }
+}
+
+/// JSON as JavaScript reads it, by way of a string: an object literal would take `__proto__` for more than a name.
+fn prologue(args: &RawValue, env: &RawValue) -> String {
+    let parsed = |json: &RawValue| serde_json::to_string(json.get()).unwrap_or_default();
+    format!("globalThis.__ARGS__ = JSON.parse({}); globalThis.__ENV__ = JSON.parse({});", parsed(args), parsed(env))
+}
+
+/// An execution that is under way or waits for its turn. Shared by who runs it, who follows it and who cancels it.
+#[derive(Debug)]
+pub struct LiveRun {
+    /// Its id.
+    pub id: ExecutionId,
+    pub(crate) stop: Stop,
+    pub(crate) cancelled: Notify,
+    log: Mutex<EventLog>,
+    /// True once its final row and its events are on the disk. Touched at every event while anyone listens.
+    done: watch::Sender<bool>,
+}
+
+impl LiveRun {
+    pub(crate) fn new() -> Arc<LiveRun> {
+        Arc::new(LiveRun {
+            id: ExecutionId::from(Uuid::now_v7()),
+            stop: Stop::default(),
+            cancelled: Notify::new(),
+            log: Mutex::default(),
+            done: watch::Sender::new(false),
+        })
+    }
+
+    /// The events after `after_seq` so far. None of them may be on the disk yet; all of them are when it is done.
+    pub fn events(&self, after_seq: u64, limit: usize) -> Result<EventPage, store::Error> {
+        self.log().page(self.id, after_seq, limit)
+    }
+
+    /// Tells of every event, and of the end.
+    pub fn follow(&self) -> watch::Receiver<bool> {
+        self.done.subscribe()
+    }
+
+    /// Asks it to stop.
+    pub(crate) fn cancel(&self) {
+        self.stop.cancel();
+        self.cancelled.notify_one();
+    }
+
+    pub(crate) fn is_done(&self) {
+        self.done.send_replace(true);
+    }
+
+    fn push(&self, payload: &Payload) {
+        self.log().push(clock::now(), payload);
+        if self.done.receiver_count() > 0 {
+            self.done.send_modify(|_| {});
+        }
+    }
+
+    fn log(&self) -> MutexGuard<'_, EventLog> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_log(&self) -> EventLog {
+        std::mem::take(&mut *self.log())
+    }
+
+    /// Its end, without a run.
+    fn ended(&self, status: ExecutionStatus, code: ErrorCode, message: &str) -> FinishedExecution {
+        let exception =
+            Exception { message: message.to_owned(), stack: None, line: None, column: None, code: Some(code) };
+        self.push(&Payload::Exception(exception.clone()));
+        let metrics = RawValue::from_string("{}".to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned());
+        FinishedExecution { id: self.id, status, ended_at: clock::now(), result: None, error: Some(exception), metrics }
+    }
+}
+
+/// Runs executions of one session, one after another, and records them.
+#[derive(Clone)]
+pub(crate) struct Runner {
+    pub(crate) tenant: TenantId,
+    pub(crate) place: Place,
+    pub(crate) engine: Engine,
+    pub(crate) store: Store,
+}
+
+/// What comes back from the guest's thread.
+struct Finished {
+    sandbox: Option<Sandbox>,
+    end: FinishedExecution,
+}
+
+/// What became of a run.
+pub(crate) struct Executed {
+    /// Its final row, or why there is none to show.
+    pub(crate) answer: Result<Execution, Fault>,
+    /// None when it trapped; the session's row says `crashed` by then.
+    pub(crate) sandbox: Option<Sandbox>,
+}
+
+impl Runner {
+    /// The row of an execution that begins.
+    pub(crate) fn row(&self, run: &LiveRun, prepared: &Prepared) -> NewExecution {
+        let json = |text: &str| RawValue::from_string(text.to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned());
+        let (kind, input, path, args, env) = match &prepared.what {
+            What::Repl { input } => (ExecutionKind::Repl, Some(input.clone()), None, json("[]"), json("{}")),
+            What::File { path, args, env } => {
+                (ExecutionKind::RunFile, None, Some(path.clone()), args.clone(), env.clone())
+            }
+            What::Startup { path, .. } => (ExecutionKind::Startup, None, Some(path.clone()), json("[]"), json("{}")),
+        };
+        let (id, session, started_at) = (run.id, self.place.session, clock::now());
+        NewExecution { id, session, kind, input, path, args, env, started_at }
+    }
+
+    /// Runs to the final row. `accepted`: the row `running` is written already. What traps takes the session along:
+    /// `crashed` is called first, so that nobody is sent to a heap that is gone.
+    pub(crate) async fn execute(
+        &self,
+        sandbox: Sandbox,
+        run: &Arc<LiveRun>,
+        prepared: Prepared,
+        accepted: bool,
+        crashed: impl FnOnce(),
+    ) -> Executed {
+        if !accepted && let Err(error) = self.store.execution_starts(self.tenant, self.row(run, &prepared)).await {
+            run.is_done();
+            return Executed { answer: Err(error.into()), sandbox: Some(sandbox) };
+        }
+        let (send, finished) = oneshot::channel();
+        self.engine.spawn({
+            let run = Arc::clone(run);
+            // Nobody listens only if the process is going down.
+            move || drop(send.send(on_thread(sandbox, &run, &prepared)))
+        });
+        // A panic there leaves what was printed before.
+        let Finished { sandbox, end } = finished.await.unwrap_or_else(|_| {
+            let message = "The sandbox crashed and its heap is gone";
+            Finished { sandbox: None, end: run.ended(ExecutionStatus::Error, ErrorCode::SessionCrashed, message) }
+        });
+        let code = end.error.as_ref().and_then(|error| error.code);
+        let recorded = match &sandbox {
+            Some(_) => self.store.execution_ends(self.tenant, end, run.take_log()).await,
+            None => {
+                crashed();
+                self.crashed(end, run.take_log()).await
+            }
+        };
+        run.is_done();
+        let answer = match recorded {
+            Ok(_) if code == Some(ErrorCode::OutputLimitExceeded) => {
+                Err(Fault::new(ErrorCode::OutputLimitExceeded, "Execution exceeded configured output/event limits")
+                    .with("session_id", self.place.session)
+                    .with("execution_id", run.id))
+            }
+            recorded => recorded.map_err(Fault::from),
+        };
+        Executed { answer, sandbox }
+    }
+
+    /// Records the end of an execution and of its session, in that order and usually in one commit.
+    async fn crashed(&self, end: FinishedExecution, log: EventLog) -> Result<Execution, store::Error> {
+        let why = end.error.as_ref().map_or_else(String::new, |error| error.message.clone());
+        let ended = self.store.execution_ends(self.tenant, end, log);
+        let crashed = self.store.session_crashed(self.tenant, self.place.session, clock::now(), why);
+        let (ended, crashed) = tokio::join!(ended, crashed);
+        match crashed {
+            // A close came first.
+            Err(store::Error::Gone) | Ok(()) => ended,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Records that an accepted execution never got its turn.
+    pub(crate) async fn never_ran(&self, run: &LiveRun) {
+        let end =
+            run.ended(ExecutionStatus::Cancelled, ErrorCode::Cancelled, "Execution was cancelled before it began");
+        match self.store.execution_ends(self.tenant, end, run.take_log()).await {
+            // The session crashed, and ended it with everything else.
+            Ok(_) | Err(store::Error::Gone) => {}
+            Err(error) => tracing::error!(execution = %run.id, %error, "a cancelled execution was not recorded"),
+        }
+        run.is_done();
+    }
+}
+
+/// On a guest's thread: everything from the first event to the encoded result.
+fn on_thread(sandbox: Sandbox, run: &Arc<LiveRun>, prepared: &Prepared) -> Finished {
+    let name = match &prepared.what {
+        What::Repl { input } => {
+            run.push(&Payload::InputEcho { text: input.clone() });
+            "<repl>"
+        }
+        What::File { path, .. } | What::Startup { path, .. } => path,
+    };
+    let console = {
+        let run = Arc::clone(run);
+        Box::new(move |level, text| run.push(&Payload::Console { level, text }))
+    };
+    let Prepared { source, mode, prologue, .. } = prepared;
+    let script = Script { prologue, source, name, mode: *mode };
+    let Ran { outcome, metrics, sandbox } = sandbox.run(script, &run.stop, console);
+    let ended_at = clock::now();
+    let (status, result, error) = match outcome {
+        Outcome::Value(value) => {
+            let result = serde_json::value::to_raw_value(&value).ok();
+            run.push(&Payload::Value(value));
+            (ExecutionStatus::Ok, result, None)
+        }
+        Outcome::Exception(exception) => {
+            run.push(&Payload::Exception(exception.clone()));
+            (status_of(&exception), None, Some(exception))
+        }
+    };
+    let metrics = metrics_json(&metrics);
+    Finished { sandbox, end: FinishedExecution { id: run.id, status, ended_at, result, error, metrics } }
+}
+
+fn status_of(exception: &Exception) -> ExecutionStatus {
+    match exception.code {
+        Some(ErrorCode::CpuLimitExceeded | ErrorCode::WallLimitExceeded) => ExecutionStatus::Timeout,
+        Some(ErrorCode::Cancelled) => ExecutionStatus::Cancelled,
+        _ => ExecutionStatus::Error,
+    }
+}
+
+fn metrics_json(metrics: &Metrics) -> Box<RawValue> {
+    serde_json::value::to_raw_value(metrics).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
