@@ -6,6 +6,8 @@ mod extract;
 mod idempotency;
 mod lists;
 mod modules;
+mod openapi;
+mod operations;
 mod origin;
 mod sessions;
 mod stream;
@@ -48,6 +50,8 @@ pub fn router(app: Arc<App>, loopback: bool) -> Router {
     let v1 = Router::new()
         .route("/health", get(system::health))
         .route("/runtime/summary", get(system::summary))
+        .route("/openapi.json", get(openapi::json_document))
+        .route("/docs", get(openapi::page))
         .route("/modules", get(modules::list))
         .route("/modules/{name}", get(modules::get))
         .route("/templates", get(templates::list))
