@@ -3,12 +3,12 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 # Tools that `make setup` fetches go under target/, never into a person's home.
 export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 
-.PHONY: help setup guest guest-check run check fmt deny clippy docs build test bench audit ci
+.PHONY: help setup guest guest-check run check fmt deny clippy docs build test api-check bench audit ci
 
 help:          ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## /\1\t/p' Makefile | expand -t 14
 
-setup:         ## fetch what `check` and every test need: crates, cargo-deny, lodash
+setup:         ## fetch what `check` and every test need: crates, cargo-deny, schemathesis, lodash
 	cargo fetch --locked
 	.ci/setup.sh
 
@@ -41,6 +41,9 @@ build:
 
 test:          ## every test
 	cargo test --locked --workspace
+
+api-check:     ## the server against its own OpenAPI document (Schemathesis; a minute)
+	.ci/api-check.sh
 
 bench:         ## the figures of SPECIFICATION.md, with their baselines in the same run
 	cargo run --locked --release --package bench --features native

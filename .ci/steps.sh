@@ -34,4 +34,5 @@ esac
 step build
 step run
 step test
+step api-check
 step docs

@@ -27,10 +27,10 @@ const RUN_EVENTS_MAX: usize = 1_000_000;
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "RunRepl")]
 pub(super) struct Repl {
-    #[schemars(required)]
+    #[schemars(required, extend("format" = "uuid"))]
     session_id: Option<String>,
     /// JavaScript.
-    #[schemars(required)]
+    #[schemars(required, regex(pattern = r"\S"))]
     input: Option<String>,
     /// Wait for the session's turn instead of 409 `SESSION_BUSY`.
     queue: Option<bool>,
@@ -52,10 +52,10 @@ pub(super) async fn repl(
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "RunFile")]
 pub(super) struct RunFile {
-    #[schemars(required)]
+    #[schemars(required, extend("format" = "uuid"))]
     session_id: Option<String>,
     /// Beneath the worktree. A name that ends in `.mjs` is run as an ES module.
-    #[schemars(required)]
+    #[schemars(required, length(min = 1, max = 4096))]
     path: Option<String>,
     /// The script's `__ARGS__`.
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
@@ -130,7 +130,7 @@ fn prefers_async(headers: &HeaderMap) -> bool {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "RunOnce")]
 pub(super) struct RunOnce {
-    #[schemars(required)]
+    #[schemars(required, extend("format" = "uuid"))]
     template_id: Option<String>,
     /// JavaScript. Either this or `path`.
     input: Option<String>,

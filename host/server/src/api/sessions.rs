@@ -38,16 +38,16 @@ pub(super) async fn list(State(app): State<Arc<App>>, Tenant(tenant): Tenant, qu
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "CreateSession")]
 pub(super) struct Create {
-    #[schemars(required)]
+    #[schemars(required, extend("format" = "uuid"))]
     template_id: Option<String>,
     /// A label.
-    #[schemars(required)]
+    #[schemars(required, length(min = 1, max = 1024), regex(pattern = r"\S"))]
     workspace_id: Option<String>,
     /// A label.
-    #[schemars(required)]
+    #[schemars(required, length(min = 1, max = 1024), regex(pattern = r"\S"))]
     base_commit_oid: Option<String>,
     /// Absolute; the directory that scripts may see.
-    #[schemars(required)]
+    #[schemars(required, length(min = 1, max = 4096), regex(pattern = r"^/"))]
     worktree_path: Option<String>,
 }
 

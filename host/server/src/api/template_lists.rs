@@ -146,7 +146,7 @@ pub(super) async fn remove_module(
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "AddLibrary")]
 pub(super) struct AddLibrary {
-    #[schemars(required)]
+    #[schemars(required, regex(pattern = r"^[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]{0,127}$"))]
     name: Option<String>,
 }
 
@@ -191,11 +191,12 @@ pub(super) async fn remove_library(
 #[schemars(rename = "AddStartupFile")]
 pub(super) struct NewStartupFile {
     /// Beneath the worktree.
-    #[schemars(required)]
+    #[schemars(required, length(min = 1, max = 4096), regex(pattern = r"\S"))]
     path: Option<String>,
     /// Files run in this order.
     order_index: Option<i64>,
     /// `eval`, a script, or `module`, an ES module.
+    #[schemars(extend("enum" = ["eval", "module", "", null]))]
     mode: Option<String>,
 }
 
@@ -288,9 +289,9 @@ pub(super) async fn remove_startup_file(
 #[schemars(rename = "AddCapability")]
 pub(super) struct NewCapability {
     /// `module`, `global`, `fs`, `net` or `env`.
-    #[schemars(required)]
+    #[schemars(required, extend("enum" = ["module", "global", "fs", "net", "env"]))]
     kind: Option<String>,
-    #[schemars(required)]
+    #[schemars(required, length(min = 1, max = 256), regex(pattern = r"\S"))]
     name: Option<String>,
     enabled: Option<bool>,
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]

@@ -35,9 +35,10 @@ pub(super) async fn list(State(app): State<Arc<App>>, Tenant(tenant): Tenant, qu
 #[schemars(rename = "CreateTemplate")]
 pub(super) struct Create {
     /// Unique.
-    #[schemars(required)]
+    #[schemars(required, length(min = 1, max = 256), regex(pattern = r"\S"))]
     name: Option<String>,
     /// `quickjs`, or `goja`, which runs on it as well.
+    #[schemars(extend("enum" = ["quickjs", "goja", "", null]))]
     engine: Option<String>,
     is_active: Option<bool>,
     /// Names of native modules, or entries with their grants. The only list of grants.
@@ -321,7 +322,7 @@ pub(super) async fn change_settings(
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "CloneTemplate")]
 pub(super) struct Clone {
-    #[schemars(required)]
+    #[schemars(required, length(min = 1, max = 256), regex(pattern = r"\S"))]
     name: Option<String>,
 }
 
