@@ -8,6 +8,7 @@
 
 mod cases;
 mod conversion;
+mod database;
 mod engine;
 mod harness;
 mod http;

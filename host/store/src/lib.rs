@@ -110,3 +110,8 @@ impl Store {
 pub fn backup(path: &Path, to: &Path) -> Result<(), OpenError> {
     open::backup(path, to)
 }
+
+/// Looks a database over for damage, indexes included; a server may be using it. Blocks.
+pub fn check(path: &Path) -> Result<(), OpenError> {
+    open::check(&open::connect_ours(path)?, Check::Full)
+}

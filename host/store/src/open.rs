@@ -62,6 +62,16 @@ pub(crate) fn connect_reader(path: &Path) -> Result<Connection, OpenError> {
     connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
+/// To read a database that this process has not opened as its own.
+pub(crate) fn connect_ours(path: &Path) -> Result<Connection, OpenError> {
+    let connection = connect_reader(path)?;
+    let application = connection.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0));
+    if application.map_err(|source| sqlite(path, source))? != i64::from(APPLICATION_ID) {
+        return Err(OpenError::Foreign(path.to_owned()));
+    }
+    Ok(connection)
+}
+
 /// Settings that every connection needs are made here, so that none can lack one.
 fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, OpenError> {
     let open = || {
@@ -117,13 +127,7 @@ pub(crate) fn backup(path: &Path, to: &Path) -> Result<(), OpenError> {
     // Ours alone from the first byte; SQLite writes into an empty file as into a new one.
     private(OpenOptions::new().write(true).create_new(true)).open(to).map_err(|source| io(to, source))?;
     let copy = || {
-        let connection = connect_reader(path)?;
-        let application: i64 = connection
-            .pragma_query_value(None, "application_id", |row| row.get(0))
-            .map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })?;
-        if application != i64::from(APPLICATION_ID) {
-            return Err(OpenError::Foreign(path.to_owned()));
-        }
+        let connection = connect_ours(path)?;
         let text = to.to_str().ok_or_else(|| io(to, std::io::Error::other("the path is not UTF-8")))?;
         let copied = connection.execute("VACUUM INTO ?1", [text]);
         copied.map_err(|source| OpenError::Sqlite { path: to.to_owned(), source })?;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+mod db;
 mod image;
 mod interrupt;
 mod local;
@@ -78,6 +79,7 @@ enum Command {
     Run(run::Args),
     Repl(repl::Args),
     Image(image::Args),
+    Db(db::Args),
 }
 
 impl Command {
@@ -87,6 +89,7 @@ impl Command {
             Command::Run(args) => run::run(args, globals),
             Command::Repl(args) => repl::run(args, globals),
             Command::Image(args) => image::run(args, globals),
+            Command::Db(args) => db::run(args, globals),
         }
     }
 
