@@ -95,9 +95,9 @@ pub struct LibraryFailed {
 
 impl fmt::Display for LibraryFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let quoted = printing::Quoted { name: &self.library.name, source: &self.library.source };
+        let quoted = printing::Quoted { name: self.library.name(), source: self.library.source() };
         let shown = printing::exception(&self.exception, quoted, &Limits::default());
-        write!(f, "library {} failed\n{shown}", self.library.name)
+        write!(f, "library {} failed\n{shown}", self.library.name())
     }
 }
 
@@ -302,7 +302,7 @@ fn text(reader: impl io::Read, what: &str) -> anyhow::Result<String> {
 
 fn library(path: &Path) -> anyhow::Result<Library> {
     let source = Source::read(path, &parent(path))?;
-    Ok(Library { name: source.name, source: source.text.into() })
+    Ok(Library::new(source.name, source.text))
 }
 
 fn refused(raw: &str, refusal: &Refusal) -> anyhow::Error {
@@ -317,7 +317,7 @@ fn image_error(error: sandbox::Error, recipe: &Recipe) -> anyhow::Error {
     match error {
         sandbox::Error::Refused(refusal) => refused(&refusal.module, &refusal),
         sandbox::Error::Library { name, exception } => {
-            match recipe.libraries.iter().find(|library| library.name == name) {
+            match recipe.libraries.iter().find(|library| library.name() == name) {
                 Some(library) => LibraryFailed { exception, library: library.clone() }.into(),
                 None => anyhow::anyhow!("library {name} failed: {}", exception.message),
             }
