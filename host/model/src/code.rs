@@ -46,6 +46,8 @@ codes! {
     SessionLimit = "SESSION_LIMIT",
     /// A template of that name exists.
     AlreadyExists = "ALREADY_EXISTS",
+    /// A library is not installed.
+    LibraryNotFound = "LIBRARY_NOT_FOUND",
     /// The template lists a module that is a built-in or unknown.
     ModuleNotAllowed = "MODULE_NOT_ALLOWED",
     /// The template names an engine that is not here.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 use crate::config::Config;
+use crate::libraries::Libraries;
 use crate::registry::Registry;
 use crate::{api, clock};
 
@@ -15,6 +16,8 @@ pub struct App {
     pub engine: sandbox::Engine,
     /// Live sessions.
     pub registry: Registry,
+    /// Libraries that templates may list.
+    pub libraries: Libraries,
     /// What the operator decided.
     pub config: Config,
 }
@@ -49,7 +52,8 @@ impl App {
             ..defaults
         })?;
         let registry = Registry::new(engine.clone(), store.clone(), config.sessions_max, config.ceiling);
-        Ok(Arc::new(App { store, engine, registry, config }))
+        let libraries = Libraries::new(config.library_cache.clone());
+        Ok(Arc::new(App { store, engine, registry, libraries, config }))
     }
 
     /// Serves until `stop` resolves. Then no more connections are taken; what runs has [`Config::grace`] to finish and is

@@ -14,6 +14,8 @@ pub struct Config {
     pub synchronous: Synchronous,
     /// Compiled images and their key.
     pub data_dir: PathBuf,
+    /// Libraries that templates may list.
+    pub library_cache: PathBuf,
     /// Sessions that can be live at once.
     pub sessions_max: u32,
     /// Threads that guests run on. None: the engine's own choice.
@@ -31,6 +33,8 @@ pub struct Config {
 impl Config {
     /// Largest request body unless told otherwise.
     pub const BODY_BYTES_MAX: usize = 1 << 20;
+    /// Libraries unless told otherwise: below the working directory.
+    pub const LIBRARY_CACHE: &str = ".vm-cache/libraries";
     /// Ceilings unless told otherwise.
     pub const CEILING: Limits =
         Limits { cpu_ms: 60_000, wall_ms: 300_000, mem_mb: 256, max_events: 1_000_000, max_output_kb: 65_536 };

@@ -9,5 +9,6 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod fault;
+pub mod libraries;
 pub mod registry;
 pub mod session;

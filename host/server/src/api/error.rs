@@ -31,7 +31,8 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::NotFound
         | ErrorCode::TemplateNotFound
         | ErrorCode::SessionNotFound
-        | ErrorCode::ExecutionNotFound => StatusCode::NOT_FOUND,
+        | ErrorCode::ExecutionNotFound
+        | ErrorCode::LibraryNotFound => StatusCode::NOT_FOUND,
         ErrorCode::OriginNotAllowed => StatusCode::FORBIDDEN,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::SessionNotReady | ErrorCode::SessionBusy | ErrorCode::AlreadyExists => StatusCode::CONFLICT,

@@ -105,9 +105,7 @@ pub(super) struct Json<T>(pub T);
 impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
     type Rejection = Fault;
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Fault> {
-        let max = app.config.body_bytes_max;
-        let declared = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let bytes = read(request.into_body(), declared, max).await?;
+        let bytes = read(request, app.config.body_bytes_max).await?;
         // Types would be taken from a list of their fields as well; the contract knows objects only.
         if bytes.iter().find(|b| !b.is_ascii_whitespace()).is_some_and(|first| *first != b'{') {
             return Err(Fault::new(ErrorCode::InvalidRequest, "The request body must be a JSON object"));
@@ -117,9 +115,22 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
     }
 }
 
-async fn read(mut body: Body, declared: Option<u64>, max: usize) -> Result<Vec<u8>, Fault> {
+/// The body as it is: UTF-8 text of at most `MAX` bytes, whatever its type is said to be.
+pub(super) struct Text<const MAX: usize>(pub String);
+
+impl<const MAX: usize, S: Send + Sync> FromRequest<S> for Text<MAX> {
+    type Rejection = Fault;
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Fault> {
+        let text = String::from_utf8(read(request, MAX).await?);
+        text.map(Text).map_err(|_| Fault::new(ErrorCode::InvalidRequest, "The request body must be UTF-8 text"))
+    }
+}
+
+async fn read(request: Request, max: usize) -> Result<Vec<u8>, Fault> {
+    let declared = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let mut body = request.into_body();
     let mut bytes = Vec::new();
-    let mut fits = declared.is_none_or(|declared| declared <= max as u64);
+    let mut fits = declared.is_none_or(|declared: u64| declared <= max as u64);
     while fits && let Some(frame) = body.frame().await {
         let broken = |_| Fault::new(ErrorCode::InvalidRequest, "The request body broke off");
         if let Ok(data) = frame.map_err(broken)?.into_data() {

@@ -3,6 +3,7 @@ mod envelope;
 mod error;
 mod executions;
 mod extract;
+mod libraries;
 mod modules;
 mod origin;
 mod sessions;
@@ -32,6 +33,8 @@ pub fn router(app: Arc<App>, loopback: bool) -> Router {
         .route("/runtime/summary", get(system::summary))
         .route("/modules", get(modules::list))
         .route("/modules/{name}", get(modules::get))
+        .route("/libraries", get(libraries::list))
+        .route("/libraries/{name}", get(libraries::get).put(libraries::put).delete(libraries::remove))
         .route("/templates", get(templates::list).post(templates::create))
         .route("/templates/{template_id}", get(templates::get))
         .route("/templates/{template_id}/modules", get(templates::modules).post(templates::add_module))

@@ -1,5 +1,6 @@
 //! `vm-system serve`.
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -31,6 +32,9 @@ pub struct Args {
     /// Sessions that can be live at once; more are refused with 503 SESSION_LIMIT
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_sessions: u32,
+    /// Directory of the libraries that templates may list, a file `NAME.js` each
+    #[arg(long, value_name = "DIR", default_value = Config::LIBRARY_CACHE)]
+    library_cache: PathBuf,
     /// Threads that scripts run on: so many can compute or wait at once [default: 4 a core, at least 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_024))]
     threads: Option<u16>,
@@ -86,6 +90,7 @@ impl Args {
                 Synchronous::Normal => store::Synchronous::Normal,
             },
             data_dir: globals.server_data_dir(),
+            library_cache: self.library_cache.clone(),
             sessions_max: self.max_sessions,
             threads: self.threads.map(usize::from),
             epochs: self.epochs,
