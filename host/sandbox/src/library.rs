@@ -88,8 +88,8 @@ pub struct Package {
     pub format: PackageFormat,
     /// The file that is evaluated: a key of `files`.
     pub entry: String,
-    /// What the names in the files' imports mean where they are no files by themselves: `lib/a` is `lib/a.js`, and the
-    /// package's own name is its entry.
+    /// What the names in the files' imports mean where they are no files by themselves: `./lib/a`, from the package's top,
+    /// is `lib/a.js`, and `package/part` may be `lib/part.js`.
     #[serde(default)]
     pub aliases: BTreeMap<String, String>,
     /// Text by path, relative to the package.

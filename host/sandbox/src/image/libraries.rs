@@ -261,8 +261,8 @@ fn modules(package: &Package, full: impl Fn(&str) -> String) -> BTreeMap<String,
             "export * from {target};\nimport * as all from {target};\nconst value = all.default;\nexport {{ value as default }};"
         )
         .into();
-        modules.insert(full(name), text.clone());
-        modules.insert(name.clone(), text);
+        let asked = name.strip_prefix("./").map_or_else(|| name.clone(), &full);
+        modules.insert(asked, text);
     }
     modules
 }

@@ -49,7 +49,8 @@
       exports = undefined;
       empty = true;
     },
-    // Files are functions; `aliases` has what their names alone don't tell: extensions, directories, own names.
+    // Files are functions; `aliases` has what the names in them mean otherwise: `./lib/a`,
+    // from the package's top, and the package's own name.
     commonjs(files, entry, aliases) {
       const cache = { __proto__: null };
       // What bundlers put in the place of this expression; nothing else of `process` is there.
@@ -59,11 +60,11 @@
         const first = {};
         const module = (cache[path] = { id: path, exports: first });
         const inner = (name) => {
-          const asked = String(name);
-          const full = startsWith(asked, ".") ? beneath(path, asked) : asked;
-          const file = aliases[full] ?? (startsWith(asked, ".") ? full : "");
+          const asked = String(name), relative = startsWith(asked, ".");
+          const full = relative ? beneath(path, asked) : asked;
+          const file = aliases[relative ? "./" + full : full] ?? (relative ? full : "");
           if (file in files) return load(file);
-          if (!startsWith(asked, ".")) return require(asked);
+          if (!relative) return require(asked);
           throw new Error('Invalid module "' + slice(asked, 0, 200) + '": the package has no such file');
         };
         try {

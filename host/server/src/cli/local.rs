@@ -135,10 +135,7 @@ pub struct Local {
 impl Local {
     /// Starts the engine and gets the image: milliseconds when it was built before, seconds the first time.
     pub fn open(args: &ImageArgs, mem_mb: u32, globals: &Globals) -> anyhow::Result<Local> {
-        let data_dir = match &globals.data_dir {
-            Some(dir) => dir.clone(),
-            None => cache_dir()?,
-        };
+        let data_dir = user_data_dir(globals)?;
         // Read first: a name that is mistyped is told before a build of seconds starts.
         let libraries = args.libraries.iter().map(|path| library(path)).collect::<anyhow::Result<Vec<_>>>()?;
         patiently(|| {
@@ -323,6 +320,14 @@ fn image_error(error: sandbox::Error, recipe: &Recipe) -> anyhow::Error {
             }
         }
         other => other.into(),
+    }
+}
+
+/// `--data-dir`, or the user's own: images, and the history of prompts.
+pub fn user_data_dir(globals: &Globals) -> anyhow::Result<PathBuf> {
+    match &globals.data_dir {
+        Some(dir) => Ok(dir.clone()),
+        None => cache_dir(),
     }
 }
 

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 mod image;
 mod interrupt;
+mod libs;
 mod local;
 mod printing;
 mod repl;
@@ -46,6 +47,9 @@ pub struct Globals {
     /// The server that client commands talk to
     #[arg(long, global = true, value_name = "URL", default_value = "http://127.0.0.1:3210")]
     pub server_url: String,
+    /// What client commands print: `table`, lines for people; `json`, for programs
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t = Output::Table, hide_possible_values = true)]
+    pub output: Output,
     /// What to log on stderr: error, warn, info, debug, trace, or directives such as `server=debug`.
     /// `serve` logs at info unless told, every other command at warn
     #[arg(long, global = true, value_name = "LEVEL")]
@@ -60,6 +64,16 @@ impl Globals {
     pub fn server_data_dir(&self) -> PathBuf {
         self.data_dir.clone().unwrap_or_else(|| PathBuf::from(".vm-system"))
     }
+}
+
+/// Shape of what client commands print.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people, and for scripts that read lines.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
 }
 
 /// Shape of the log lines.
@@ -78,6 +92,7 @@ enum Command {
     Run(run::Args),
     Repl(repl::Args),
     Image(image::Args),
+    Libs(libs::Args),
 }
 
 impl Command {
@@ -87,6 +102,7 @@ impl Command {
             Command::Run(args) => run::run(args, globals),
             Command::Repl(args) => repl::run(args, globals),
             Command::Image(args) => image::run(args, globals),
+            Command::Libs(args) => libs::run(args, globals),
         }
     }
 
