@@ -47,6 +47,8 @@ pub(crate) struct Builder {
     scratch: Engine,
     runtime: Engine,
     guest: Vec<u8>,
+    /// What every image depends on, hashed: the guest is megabytes, and each session start asks for a hash.
+    common: blake3::Hasher,
     slots: Arc<Slots>,
     /// A build uses every core and some 100 MB, whoever asks for it: one at a time.
     turn: Mutex<()>,
@@ -81,12 +83,20 @@ impl Builder {
             Engine::new(&config)
         };
         let guest = link::guest()?.into_owned();
+        let runtime = engine(true)?;
+        let mut common = Content(blake3::Hasher::new());
+        FORMAT.hash(&mut common);
+        runtime.precompile_compatibility_hash().hash(&mut common);
+        guest.hash(&mut common);
+        (link::sources(), PRELUDE).hash(&mut common);
+        (JS_STACK_BYTES, crate::threads::SHADOW_STACK_BYTES).hash(&mut common);
         Ok(Builder {
             scratch: engine(false)?,
-            runtime: engine(true)?,
+            runtime,
             disk,
             functions,
             guest,
+            common: common.0,
             slots,
             turn: Mutex::new(()),
         })
@@ -98,12 +108,7 @@ impl Builder {
 
     /// Covers everything that the compiled bytes depend on.
     pub(crate) fn hash(&self, modules: &[&'static Module], libraries: &[Library]) -> String {
-        let mut hash = Content(blake3::Hasher::new());
-        FORMAT.hash(&mut hash);
-        self.runtime.precompile_compatibility_hash().hash(&mut hash);
-        self.guest.hash(&mut hash);
-        (link::sources(), PRELUDE).hash(&mut hash);
-        (JS_STACK_BYTES, crate::threads::SHADOW_STACK_BYTES).hash(&mut hash);
+        let mut hash = Content(self.common.clone());
         modules.len().hash(&mut hash);
         for module in modules {
             (module.name, module.version, module.interface, module.wit, module.facade).hash(&mut hash);
