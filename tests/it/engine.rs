@@ -189,7 +189,7 @@ fn memory_bombs_end_as_errors() {
 #[test]
 fn concurrent_requests_build_an_image_once() {
     let unique = format!("var nonce = '{:?}';", std::time::SystemTime::now());
-    let library = Library { name: "nonce.js".to_owned(), source: unique.into() };
+    let library = Library::new("nonce.js", unique);
     let recipe = Recipe { modules: Vec::new(), libraries: vec![library] };
     let threads: Vec<_> = (0..4)
         .map(|_| {

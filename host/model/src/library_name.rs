@@ -48,6 +48,23 @@ impl LibraryName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The package and the version of a name: `lodash` and `4.17.21`. What looks like no version is part of the package.
+    pub fn split(name: &str) -> (&str, Option<&str>) {
+        let mut cuts = name.match_indices('-').filter(|(at, _)| *at > 0);
+        let found = cuts.find(|(at, _)| is_version(&name[at + 1..]));
+        found.map_or((name, None), |(at, _)| (&name[..at], Some(&name[at + 1..])))
+    }
+}
+
+/// Three numbers, and perhaps more after a `-` or `+`: what semantic versions look like.
+fn is_version(text: &str) -> bool {
+    let core = text.split(['-', '+']).next().unwrap_or_default();
+    let mut numbers = 0;
+    core.split('.').all(|number| {
+        numbers += 1;
+        !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
+    }) && numbers == 3
 }
 
 impl fmt::Display for LibraryName {
@@ -80,6 +97,15 @@ mod tests {
         }
         for bad in ["", " ", ".", "..", ".x", "a/b", "a\\b", "a\0", "é", &"x".repeat(129)] {
             assert!(LibraryName::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_told_from_a_name() {
+        assert_eq!(LibraryName::split("lodash-4.17.21"), ("lodash", Some("4.17.21")));
+        assert_eq!(LibraryName::split("left-pad-2-1.3.0-rc.1+x-y"), ("left-pad-2", Some("1.3.0-rc.1+x-y")));
+        for plain in ["lodash", "left-pad", "a-1.2", "a-1.2.3.4", "a-1..3", "-1.2.3", "a-v1.2.3", ""] {
+            assert_eq!(LibraryName::split(plain), (plain, None));
         }
     }
 }

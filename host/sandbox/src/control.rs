@@ -77,13 +77,23 @@ pub(crate) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// The source of an ES module: a listed native module, or a file beneath the session's root.
+/// The source of an ES module: a listed native module or library, or a file beneath the session's root. While an image is
+/// built, a file of the library that is being evaluated.
 fn load_module(host: &Host, name: &str) -> Result<String, String> {
+    if let Some(source) = host.package.get(name) {
+        return Ok(source.to_string());
+    }
     let native = name.strip_prefix("node:").unwrap_or(name);
     if let Some(names) = host.exports.get(native) {
-        let mut source = format!("const module = require({native:?});\nexport default module;\n");
-        for name in names {
-            source.push_str(&format!("export const {name} = module.{name};\n"));
+        // The default of an ES module, or of one that was made into CommonJS, is its own. Names are exported by another
+        // name, for they may be words that no variable can have.
+        let mut source = format!(
+            "const all = require({native:?});\n\
+             const own = all?.[Symbol.toStringTag] === 'Module' || (all?.__esModule === true && 'default' in all);\n\
+             export default own ? all.default : all;\n"
+        );
+        for (index, name) in names.iter().enumerate() {
+            source.push_str(&format!("const v{index} = all.{name};\nexport {{ v{index} as {name} }};\n"));
         }
         return Ok(source);
     }

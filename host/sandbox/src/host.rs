@@ -24,6 +24,8 @@ pub(crate) struct Host {
     console: Option<Console>,
     /// What each listed module exports to JavaScript, to answer `import` of it.
     pub(crate) exports: Arc<BTreeMap<String, Vec<String>>>,
+    /// The modules of the library that is being evaluated, by name. Empty in a session.
+    pub(crate) package: BTreeMap<String, Arc<str>>,
 }
 
 impl Host {
@@ -40,6 +42,7 @@ impl Host {
             fs: fs::Access::default(),
             console: None,
             exports,
+            package: BTreeMap::new(),
         };
         for grant in &grants {
             modules::grant(&mut host, grant)?;

@@ -8,6 +8,7 @@ mod engine;
 mod error;
 mod host;
 mod image;
+mod library;
 mod limits;
 mod machine;
 mod modules;
@@ -20,7 +21,8 @@ mod typescript;
 
 pub use engine::{Config, Engine};
 pub use error::Error;
-pub use image::{Image, ImageFacts, Library, Origin, Recipe};
+pub use image::{Format, Image, ImageFacts, LibraryFacts, Origin, Recipe};
+pub use library::{Library, Package, PackageFormat};
 pub use limits::Stop;
 pub use machine::{HostLimit, host_limits, raise_open_files};
 pub use modules::Module;

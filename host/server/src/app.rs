@@ -19,7 +19,7 @@ pub struct App {
     /// Live sessions.
     pub registry: Registry,
     /// Files of libraries.
-    pub libraries: Arc<Libraries>,
+    pub libraries: Libraries,
     /// Directories that sessions may be given.
     pub worktrees: Worktrees,
     /// Requests that are done once.
@@ -63,8 +63,8 @@ impl App {
             epochs: config.epochs,
             ..defaults
         })?;
-        let libraries = Arc::new(Libraries::new(config.library_cache.clone()));
-        let registry = Registry::new(engine.clone(), store.clone(), Arc::clone(&libraries), &config);
+        let libraries = Libraries::new(config.library_cache.clone());
+        let registry = Registry::new(engine.clone(), store.clone(), libraries.clone(), &config);
         let idempotency = api::InProgress::default();
         Ok(Arc::new(App { store, engine, registry, libraries, worktrees, idempotency, config }))
     }

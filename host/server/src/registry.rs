@@ -28,7 +28,7 @@ pub struct Registry {
 struct Shared {
     engine: Engine,
     store: Store,
-    libraries: Arc<Libraries>,
+    libraries: Libraries,
     live: Live,
     /// A permit for every session that may be live; a session's task holds its permit until its heap is gone.
     room: Arc<Semaphore>,
@@ -70,7 +70,7 @@ pub struct Wish {
 
 impl Registry {
     /// An empty registry.
-    pub fn new(engine: Engine, store: Store, libraries: Arc<Libraries>, config: &Config) -> Self {
+    pub fn new(engine: Engine, store: Store, libraries: Libraries, config: &Config) -> Self {
         Registry {
             shared: Arc::new(Shared {
                 engine,
@@ -248,7 +248,8 @@ impl Shared {
                 );
                 Err(Fault::new(ErrorCode::LibraryNotFound, message).with("library", name))
             }
-            Err(error) => Err(Fault::internal(format!("library {name}: {error}"))),
+            // Its text names the library, and no path.
+            Err(error) => Err(Fault::new(ErrorCode::LibraryFailed, format!("failed to load libraries: {error}"))),
         };
         names.iter().map(resolve).collect()
     }

@@ -55,9 +55,9 @@ pub fn images(report: &mut Report, library: Option<&Library>) -> anyhow::Result<
     let mut number = 0;
     let warm = median(5, || {
         number += 1;
-        let source = format!("globalThis.warm = {number}; 0").into();
+        let source = format!("globalThis.warm = {number}; 0");
         let mut recipe = recipe(&["echo"], library).unwrap();
-        recipe.libraries.push(Library { name: "warm.js".to_owned(), source });
+        recipe.libraries.push(Library::new("warm.js", source));
         timed(|| engine.image(&recipe).unwrap()).0
     });
     let baseline = show(disk_time);

@@ -33,10 +33,10 @@ fn main() -> anyhow::Result<()> {
     let wanted = |group: &str| args.groups.is_empty() || args.groups.iter().any(|name| name == group);
     let fetched = PathBuf::from("target/npm/package/lodash.js");
     let library = match args.library.clone().or_else(|| fetched.exists().then_some(fetched)) {
-        Some(path) => Some(sandbox::Library {
-            name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            source: std::fs::read_to_string(&path)?.into(),
-        }),
+        Some(path) => {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Some(sandbox::Library::new(name, std::fs::read_to_string(&path)?))
+        }
         None => None,
     };
     let mut report = Report::new();

@@ -12,12 +12,14 @@ use wasmtime_wizer::{ComponentInstanceState, Wizer};
 
 use super::disk::Disk;
 use super::functions::Functions;
-use super::{Header, Image, ImageFacts, Library, Origin, interfaces, link};
+use super::libraries::{self, Judgement, LibraryFacts, Plan, Step};
+use super::{Header, Image, ImageFacts, Origin, interfaces, link};
 use crate::bindings::{Exports, Guest, Mode, Outcome};
 use crate::control;
 use crate::engine::Slots;
 use crate::error::Error;
 use crate::host::Host;
+use crate::library::Library;
 use crate::limits::{Stop, js_heap_bytes};
 use crate::modules::Module;
 use crate::sandbox::{Setup, exception, stop_exception};
@@ -28,9 +30,9 @@ const EXTENSION: &str = "cwasm";
 /// Compiled images that stay on disk, bytes; past that the ones that were written first go.
 const DISK_BYTES_MAX: u64 = 4 << 30;
 /// Bumped when the layout of an image file changes.
-const FORMAT: u32 = 1;
-/// Enough for the names that a module exports; what a library evaluates to is of no interest.
-const PREVIEW_BYTES_MAX: u32 = 64 << 10;
+const FORMAT: u32 = 2;
+/// Enough for the names that a module or library exports; what a library evaluates to is of no interest.
+const PREVIEW_BYTES_MAX: u32 = 256 << 10;
 const PRELUDE_NAME: &str = "prelude.js";
 const PRELUDE: &str = include_str!("prelude.js");
 /// What all libraries of a template together may use while they are evaluated.
@@ -45,6 +47,8 @@ pub(crate) struct Builder {
     scratch: Engine,
     runtime: Engine,
     guest: Vec<u8>,
+    /// What every image depends on, hashed: the guest is megabytes, and each session start asks for a hash.
+    common: blake3::Hasher,
     slots: Arc<Slots>,
     /// A build uses every core and some 100 MB, whoever asks for it: one at a time.
     turn: Mutex<()>,
@@ -79,12 +83,20 @@ impl Builder {
             Engine::new(&config)
         };
         let guest = link::guest()?.into_owned();
+        let runtime = engine(true)?;
+        let mut common = Content(blake3::Hasher::new());
+        FORMAT.hash(&mut common);
+        runtime.precompile_compatibility_hash().hash(&mut common);
+        guest.hash(&mut common);
+        (link::sources(), PRELUDE).hash(&mut common);
+        (JS_STACK_BYTES, crate::threads::SHADOW_STACK_BYTES).hash(&mut common);
         Ok(Builder {
             scratch: engine(false)?,
-            runtime: engine(true)?,
+            runtime,
             disk,
             functions,
             guest,
+            common: common.0,
             slots,
             turn: Mutex::new(()),
         })
@@ -96,18 +108,13 @@ impl Builder {
 
     /// Covers everything that the compiled bytes depend on.
     pub(crate) fn hash(&self, modules: &[&'static Module], libraries: &[Library]) -> String {
-        let mut hash = Content(blake3::Hasher::new());
-        FORMAT.hash(&mut hash);
-        self.runtime.precompile_compatibility_hash().hash(&mut hash);
-        self.guest.hash(&mut hash);
-        (link::sources(), PRELUDE).hash(&mut hash);
-        (JS_STACK_BYTES, crate::threads::SHADOW_STACK_BYTES).hash(&mut hash);
+        let mut hash = Content(self.common.clone());
         modules.len().hash(&mut hash);
         for module in modules {
             (module.name, module.version, module.interface, module.wit, module.facade).hash(&mut hash);
         }
         for library in libraries {
-            (&library.name, &*library.source).hash(&mut hash);
+            (library.name(), library.digest()).hash(&mut hash);
         }
         hash.0.finalize().to_hex().to_string()
     }
@@ -188,6 +195,7 @@ impl Builder {
             compiled_bytes: (code.end as usize - code.start as usize) as u64,
             heap_bytes: warm.heap_bytes,
             sealed_bytes: warm.sealed_bytes,
+            libraries: warm.libraries,
             timings: stages.0,
         };
         Ok((Header { facts, module_exports: warm.module_exports, builtins: warm.builtins }, component))
@@ -214,6 +222,7 @@ struct Warm {
     instance: Instance,
     module_exports: BTreeMap<String, Vec<String>>,
     builtins: Vec<String>,
+    libraries: Vec<LibraryFacts>,
     heap_bytes: u64,
     sealed_bytes: u64,
 }
@@ -225,6 +234,21 @@ impl Warm {
         modules: &[&'static Module],
         libraries: &[Library],
     ) -> Result<Self, Error> {
+        let mut plan = Plan::new(libraries, Duration::from_millis(BUILD_LIMITS.wall_ms.into()))?;
+        loop {
+            if let Some(warm) = Self::attempt(engine, component, modules, &mut plan)? {
+                return Ok(warm);
+            }
+        }
+    }
+
+    /// None: a library has to be tried in another format, in a fresh heap.
+    fn attempt(
+        engine: &Engine,
+        component: &Component,
+        modules: &[&'static Module],
+        plan: &mut Plan<'_>,
+    ) -> Result<Option<Self>, Error> {
         let mut store = Store::new(engine, Host::new(Setup::new(BUILD_LIMITS, None), Arc::default())?);
         store.limiter(|host| &mut host.memory);
         // Under epochs a build is bounded by the loop countdown alone, like every session without them.
@@ -244,20 +268,71 @@ impl Warm {
             let names = names.split(',').filter(|name| is_identifier(name)).map(str::to_owned).collect();
             module_exports.insert(module.name.to_owned(), names);
         }
-        for library in libraries {
-            tracing::debug!(library = library.name, "evaluating");
-            eval(&guest, &mut store, &library.name, &library.source)?;
+        let mut facts = Vec::new();
+        while let Some((library, step)) = plan.step(facts.len()) {
+            let tried = match evaluate(&guest, &mut store, library, &step) {
+                Ok(answer) => Ok(answer),
+                Err(Error::Library { exception, .. }) => Err(exception),
+                Err(error) => return Err(error),
+            };
+            match plan.judge(facts.len(), tried)? {
+                (Judgement::Stays, fact) => facts.extend(fact),
+                (Judgement::Again, _) => return Ok(None),
+            }
+        }
+        eval(&guest, &mut store, PRELUDE_NAME, libraries::FINISH)?;
+        for library in &facts {
+            let names = library.exports.iter().filter(|name| is_identifier(name));
+            let names: Vec<String> = names.cloned().collect();
+            for name in &library.names {
+                // A native module of that name is what `require` answers, so it is what `import` does.
+                module_exports.entry(name.clone()).or_insert_with(|| names.clone());
+            }
         }
         let heap_bytes = guest.memory_used(&mut store, &exports)?;
         let sealed_bytes = guest.seal(&mut store, &exports)?;
-        Ok(Warm { store, instance: guest.instance(), module_exports, builtins, heap_bytes, sealed_bytes })
+        let instance = guest.instance();
+        let libraries = facts;
+        Ok(Some(Warm { store, instance, module_exports, builtins, libraries, heap_bytes, sealed_bytes }))
     }
+}
+
+/// One library, from the look at the globals before it to what it brought.
+fn evaluate(
+    guest: &Guest,
+    store: &mut Store<Host>,
+    library: &Library,
+    step: &Step<'_>,
+) -> Result<libraries::Answer, Error> {
+    let name = library.name();
+    tracing::debug!(library = name, "evaluating");
+    eval(guest, store, name, libraries::BEGIN)?;
+    match step {
+        Step::Script(source) => drop(eval(guest, store, name, source)?),
+        Step::CommonJs(source) => drop(eval(guest, store, name, source)?),
+        Step::Module(source, modules) => {
+            store.data_mut().package.clone_from(modules);
+            // Not by the library's name: that is the module's, and a module that imports its own name gets itself.
+            let evaluated = eval_as(guest, store, "[library]", source, Mode::Module);
+            store.data_mut().package.clear();
+            evaluated?;
+        }
+    }
+    let answer = eval(guest, store, name, &libraries::end(library, step))?;
+    serde_json::from_str(&answer).map_err(|_| {
+        let exception = stop_exception(model::ErrorCode::LibraryFailed, &BUILD_LIMITS);
+        Error::Library { name: name.to_owned(), exception }
+    })
 }
 
 /// Runs one source of the image and answers its completion value's preview.
 fn eval(guest: &Guest, store: &mut Store<Host>, name: &str, source: &str) -> Result<String, Error> {
+    eval_as(guest, store, name, source, Mode::Script)
+}
+
+fn eval_as(guest: &Guest, store: &mut Store<Host>, name: &str, source: &str, mode: Mode) -> Result<String, Error> {
     let failed = |exception| Error::Library { name: name.to_owned(), exception };
-    match guest.eval(store, source, name, Mode::Script, PREVIEW_BYTES_MAX) {
+    match guest.eval(store, source, name, mode, PREVIEW_BYTES_MAX) {
         Ok(Outcome::Value(value)) => Ok(value.preview),
         Ok(Outcome::Exception(thrown)) => Err(failed(exception(thrown, &store.data().meter))),
         Ok(Outcome::Pending) => Err(failed(stop_exception(model::ErrorCode::PromiseNeverSettles, &BUILD_LIMITS))),

@@ -3,6 +3,7 @@
 mod build;
 mod disk;
 mod functions;
+mod libraries;
 mod link;
 
 use std::collections::BTreeMap;
@@ -14,11 +15,13 @@ use serde::{Deserialize, Serialize};
 use wasmtime::component::{Component, InstancePre, types::ComponentItem};
 
 pub(crate) use build::Builder;
+pub use libraries::{Format, LibraryFacts};
 
 use crate::bindings::Exports;
 use crate::engine::Slots;
 use crate::error::Error;
 use crate::host::Host;
+use crate::library::Library;
 use crate::sandbox::{Sandbox, Setup};
 
 /// What an image is made from. Two recipes of the same content share one image, whatever templates they belong to.
@@ -28,15 +31,6 @@ pub struct Recipe {
     pub modules: Vec<ModuleName>,
     /// Libraries in the order in which they are evaluated.
     pub libraries: Vec<Library>,
-}
-
-/// JavaScript that is evaluated when the image is built, as a script in the global scope.
-#[derive(Clone, Debug)]
-pub struct Library {
-    /// Stands in stack traces and errors.
-    pub name: String,
-    /// Its text.
-    pub source: Arc<str>,
 }
 
 /// Where an image came from.
@@ -64,6 +58,8 @@ pub struct ImageFacts {
     pub heap_bytes: u64,
     /// Bytes spent on filling holes in the heap, so that sessions dirty fewer pages.
     pub sealed_bytes: u64,
+    /// What each library brought, in order.
+    pub libraries: Vec<LibraryFacts>,
     /// How long each stage took when the image was built, in the order in which they ran.
     pub timings: Vec<(String, Duration)>,
 }
@@ -72,7 +68,7 @@ pub struct ImageFacts {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Header {
     pub(crate) facts: ImageFacts,
-    /// Names that each module exports to JavaScript.
+    /// Names that each module and library exports to JavaScript.
     pub(crate) module_exports: BTreeMap<String, Vec<String>>,
     /// Globals of the bare engine.
     pub(crate) builtins: Vec<String>,

@@ -163,6 +163,17 @@ impl<T: JsonSchema> JsonSchema for Object<T> {
     }
 }
 
+/// The body as it is: UTF-8 text of at most `MAX` bytes, whatever its type is said to be.
+pub(super) struct Text<const MAX: usize>(pub String);
+
+impl<const MAX: usize, S: Send + Sync> FromRequest<S> for Text<MAX> {
+    type Rejection = Fault;
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Fault> {
+        let text = String::from_utf8(body(request, MAX).await?);
+        text.map(Text).map_err(|_| Fault::new(ErrorCode::InvalidRequest, "The request body must be UTF-8 text"))
+    }
+}
+
 /// A request's whole body, at most `max` bytes of it, within the time that a client has.
 pub(super) async fn body(request: Request, max: usize) -> Result<Vec<u8>, Fault> {
     let declared = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -175,7 +186,7 @@ pub(super) async fn body(request: Request, max: usize) -> Result<Vec<u8>, Fault>
 
 async fn read(mut body: Body, declared: Option<u64>, max: usize) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::new();
-    let mut fits = declared.is_none_or(|declared| declared <= max as u64);
+    let mut fits = declared.is_none_or(|declared: u64| declared <= max as u64);
     while fits && let Some(frame) = body.frame().await {
         let broken = |_| Fault::new(ErrorCode::InvalidRequest, "The request body broke off");
         if let Ok(data) = frame.map_err(broken)?.into_data() {

@@ -4,6 +4,7 @@ mod error;
 mod executions;
 mod extract;
 mod idempotency;
+mod libraries;
 mod lists;
 mod modules;
 mod openapi;
@@ -54,6 +55,8 @@ pub fn router(app: Arc<App>, loopback: bool) -> Router {
         .route("/docs", get(openapi::page))
         .route("/modules", get(modules::list))
         .route("/modules/{name}", get(modules::get))
+        .route("/libraries", get(libraries::list))
+        .route("/libraries/{name}", get(libraries::get).put(libraries::put).delete(libraries::remove))
         .route("/templates", get(templates::list))
         .route("/templates/{template_id}", get(templates::get).patch(templates::change).delete(templates::delete))
         .route("/templates/{template_id}/settings", get(templates::settings).patch(templates::change_settings))

@@ -1,13 +1,15 @@
 //! The operations of the API, for its OpenAPI document. A test holds this list to the routes.
 use model::ErrorCode::{
-    AlreadyExists, EngineUnsupported, ExecutionNotFound, FileNotFound, InvalidPath, LibraryFailed, LibraryNotFound,
-    ModuleNotAllowed, NotFound, OutputLimitExceeded, SessionBusy, SessionLimit, SessionNotFound, SessionNotReady,
-    StartupFailed, StartupModeUnsupported, TemplateInactive, TemplateNotFound, WorktreeNotFound,
+    AlreadyExists, EngineUnsupported, ExecutionNotFound, FileNotFound, InvalidPath, InvalidRequest, LibraryFailed,
+    LibraryNotFound, ModuleNotAllowed, NotFound, OutputLimitExceeded, SessionBusy, SessionLimit, SessionNotFound,
+    SessionNotReady, StartupFailed, StartupModeUnsupported, TemplateInactive, TemplateNotFound, WorktreeNotFound,
 };
 use model::{Capability, ErrorCode, Event, Execution, Grant, LibraryName, ModuleName, Session, StartupFile, Template};
 
+use crate::libraries::LibraryFile;
+
 use super::openapi::{Body, Operation, Parameter, schema};
-use super::{executions, modules, sessions, system, template_lists as lists, templates};
+use super::{executions, libraries, modules, sessions, system, template_lists as lists, templates};
 
 const fn query(name: &'static str, description: &'static str, schema: &'static str) -> Parameter {
     Parameter { name, place: "query", required: false, description, schema }
@@ -69,6 +71,16 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ..op("get", "/modules", "listModules", "The native modules that templates may list") },
     Operation { answers: &[(200, json!(modules::ModuleObject))], errors: &[NotFound],
         ..op("get", "/modules/{name}", "getModule", "A native module: interface, types, grant") },
+
+    Operation { answers: &[(200, json!(Vec<LibraryFile>))], errors: &[LibraryFailed],
+        ..op("get", "/libraries", "listLibraries", "The libraries that are installed, by name") },
+    Operation { answers: &[(200, Body::Other("text/javascript"))], errors: &[NotFound, LibraryFailed],
+        ..op("get", "/libraries/{name}", "getLibrary", "The text of a library") },
+    Operation { request: Body::Other("text/javascript"), answers: &[(200, json!(LibraryFile))],
+        errors: &[InvalidRequest, LibraryFailed],
+        ..op("put", "/libraries/{name}", "putLibrary", "Install or replace a library: the body is its JavaScript") },
+    Operation { answers: &[(200, json!(libraries::Removed))], errors: &[LibraryFailed],
+        ..op("delete", "/libraries/{name}", "deleteLibrary", "Remove a library; sessions that live keep it") },
 
     Operation { parameters: &[LIMIT], answers: &[(200, json!(Vec<Template>))],
         ..op("get", "/templates", "listTemplates", "Templates, newest first") },

@@ -8,7 +8,9 @@ use model::{
     TenantId, engine_is_supported,
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use store::{NewTemplate, TEMPLATE_LIST_MAX, TemplateChange, WholeTemplate};
 use uuid::Uuid;
 
@@ -52,11 +54,23 @@ pub(super) struct Create {
 }
 
 /// An entry of `modules`.
-#[derive(Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[derive(JsonSchema)]
+#[schemars(untagged)]
 enum ModuleEntry {
     Name(String),
     Entry(Object<NewModule>),
+}
+
+/// By hand: what serde buffers to try one variant after another can't be JSON that is kept as it is.
+impl<'de> Deserialize<'de> for ModuleEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Box::<RawValue>::deserialize(deserializer)?;
+        let entry = match json.get().starts_with('"') {
+            true => serde_json::from_str(json.get()).map(ModuleEntry::Name),
+            false => serde_json::from_str(json.get()).map(ModuleEntry::Entry),
+        };
+        entry.map_err(|error| D::Error::custom(format!("modules: {error}")))
+    }
 }
 
 /// Settings that a client names; the others are left as they are.

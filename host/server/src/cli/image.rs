@@ -81,7 +81,7 @@ fn object(local: &Local, machine: &[HostLimit]) -> Value {
         .iter()
         .map(|module| json!({"name": module.name, "version": module.version, "interface": module.interface}))
         .collect();
-    let libraries: Vec<&str> = local.recipe.libraries.iter().map(|library| library.name.as_str()).collect();
+    let libraries: Vec<&str> = local.recipe.libraries.iter().map(sandbox::Library::name).collect();
     // A list: an object would forget the order of the stages.
     let timings: Vec<Value> =
         facts.timings.iter().map(|(stage, time)| json!({"stage": stage, "ms": milliseconds(*time)})).collect();
@@ -114,7 +114,7 @@ fn table(local: &Local, machine: &[HostLimit]) -> String {
     };
     table.row("origin", origin);
     table.rows("modules", modules(local).iter().map(|module| format!("{} {}", module.name, module.version)));
-    table.rows("libraries", local.recipe.libraries.iter().map(|library| library.name.clone()));
+    table.rows("libraries", local.recipe.libraries.iter().map(|library| library.name().to_owned()));
     table.rows("imports", facts.imports.iter().cloned());
     table.rows("exports", facts.exports.iter().cloned());
 

@@ -95,9 +95,9 @@ pub struct LibraryFailed {
 
 impl fmt::Display for LibraryFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let quoted = printing::Quoted { name: &self.library.name, source: &self.library.source };
+        let quoted = printing::Quoted { name: self.library.name(), source: self.library.source() };
         let shown = printing::exception(&self.exception, quoted, &Limits::default());
-        write!(f, "library {} failed\n{shown}", self.library.name)
+        write!(f, "library {} failed\n{shown}", self.library.name())
     }
 }
 
@@ -135,10 +135,7 @@ pub struct Local {
 impl Local {
     /// Starts the engine and gets the image: milliseconds when it was built before, seconds the first time.
     pub fn open(args: &ImageArgs, mem_mb: u32, globals: &Globals) -> anyhow::Result<Local> {
-        let data_dir = match &globals.data_dir {
-            Some(dir) => dir.clone(),
-            None => cache_dir()?,
-        };
+        let data_dir = user_data_dir(globals)?;
         // Read first: a name that is mistyped is told before a build of seconds starts.
         let libraries = args.libraries.iter().map(|path| library(path)).collect::<anyhow::Result<Vec<_>>>()?;
         patiently(|| {
@@ -303,7 +300,7 @@ fn text(reader: impl io::Read, what: &str) -> anyhow::Result<String> {
 
 fn library(path: &Path) -> anyhow::Result<Library> {
     let source = Source::read(path, &parent(path))?;
-    Ok(Library { name: source.name, source: source.text.into() })
+    Ok(Library::new(source.name, source.text))
 }
 
 fn refused(raw: &str, refusal: &Refusal) -> anyhow::Error {
@@ -318,12 +315,20 @@ fn image_error(error: sandbox::Error, recipe: &Recipe) -> anyhow::Error {
     match error {
         sandbox::Error::Refused(refusal) => refused(&refusal.module, &refusal),
         sandbox::Error::Library { name, exception } => {
-            match recipe.libraries.iter().find(|library| library.name == name) {
+            match recipe.libraries.iter().find(|library| library.name() == name) {
                 Some(library) => LibraryFailed { exception, library: library.clone() }.into(),
                 None => anyhow::anyhow!("library {name} failed: {}", exception.message),
             }
         }
         other => other.into(),
+    }
+}
+
+/// `--data-dir`, or the user's own: images, and the history of prompts.
+pub fn user_data_dir(globals: &Globals) -> anyhow::Result<PathBuf> {
+    match &globals.data_dir {
+        Some(dir) => Ok(dir.clone()),
+        None => cache_dir(),
     }
 }
 

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 mod db;
 mod image;
 mod interrupt;
+mod libs;
 mod local;
 mod printing;
 mod repl;
@@ -47,6 +48,9 @@ pub struct Globals {
     /// The server that client commands talk to
     #[arg(long, global = true, value_name = "URL", default_value = "http://127.0.0.1:3210")]
     pub server_url: String,
+    /// What client commands print: `table`, lines for people; `json`, for programs
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t = Output::Table, hide_possible_values = true)]
+    pub output: Output,
     /// What to log on stderr: error, warn, info, debug, trace, or directives such as `server=debug`.
     /// `serve` logs at info unless told, every other command at warn
     #[arg(long, global = true, value_name = "LEVEL")]
@@ -61,6 +65,16 @@ impl Globals {
     pub fn server_data_dir(&self) -> PathBuf {
         self.data_dir.clone().unwrap_or_else(|| PathBuf::from(".vm-system"))
     }
+}
+
+/// Shape of what client commands print.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people, and for scripts that read lines.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
 }
 
 /// Shape of the log lines.
@@ -80,6 +94,7 @@ enum Command {
     Repl(repl::Args),
     Image(image::Args),
     Db(db::Args),
+    Libs(libs::Args),
 }
 
 impl Command {
@@ -90,6 +105,7 @@ impl Command {
             Command::Repl(args) => repl::run(args, globals),
             Command::Image(args) => image::run(args, globals),
             Command::Db(args) => db::run(args, globals),
+            Command::Libs(args) => libs::run(args, globals),
         }
     }
 

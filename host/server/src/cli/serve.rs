@@ -33,15 +33,15 @@ pub struct Args {
     /// Sessions that can be live at once; more are refused with 503 SESSION_LIMIT
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_sessions: u32,
+    /// Directory of the libraries that templates may list, a file `NAME.js` each
+    #[arg(long, value_name = "DIR", default_value = Config::LIBRARY_CACHE)]
+    library_cache: PathBuf,
     /// Threads that scripts run on: so many can compute or wait at once [default: 4 a core, at least 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_024))]
     threads: Option<u16>,
     /// Interrupt scripts by epoch as well: slower code, and a second, independent way to stop it
     #[arg(long)]
     epochs: bool,
-    /// Directory of libraries; a template's library NAME is the file NAME.js in it
-    #[arg(long, value_name = "DIR", default_value = Config::LIBRARY_CACHE)]
-    library_cache: PathBuf,
     /// Directory that worktrees must lie in; repeat for more [default: any directory, on a loopback address only]
     #[arg(long = "worktree-root", value_name = "DIR")]
     worktree_roots: Vec<PathBuf>,
