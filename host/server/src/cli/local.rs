@@ -16,7 +16,8 @@ use sandbox::{
 };
 
 use super::interrupt::Interrupts;
-use super::{EXIT_USAGE, Globals, printing};
+use super::printing::{self, Advice};
+use super::{EXIT_USAGE, Globals};
 
 /// Largest script or library that is read.
 const SOURCE_BYTES_MAX: u64 = 64 << 20;
@@ -96,7 +97,7 @@ pub struct LibraryFailed {
 impl fmt::Display for LibraryFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let quoted = printing::Quoted { name: &self.library.name, source: &self.library.source };
-        let shown = printing::exception(&self.exception, quoted, &Limits::default());
+        let shown = printing::exception(&self.exception, quoted, Advice::Flags(&Limits::default()));
         write!(f, "library {} failed\n{shown}", self.library.name)
     }
 }
@@ -135,10 +136,7 @@ pub struct Local {
 impl Local {
     /// Starts the engine and gets the image: milliseconds when it was built before, seconds the first time.
     pub fn open(args: &ImageArgs, mem_mb: u32, globals: &Globals) -> anyhow::Result<Local> {
-        let data_dir = match &globals.data_dir {
-            Some(dir) => dir.clone(),
-            None => cache_dir()?,
-        };
+        let data_dir = user_data_dir(globals)?;
         // Read first: a name that is mistyped is told before a build of seconds starts.
         let libraries = args.libraries.iter().map(|path| library(path)).collect::<anyhow::Result<Vec<_>>>()?;
         patiently(|| {
@@ -179,7 +177,10 @@ impl Local {
     ) -> anyhow::Result<Ran> {
         let (send, receive) = mpsc::channel();
         let stop = Stop::default();
-        let armed = interrupts.arm(&stop);
+        let armed = interrupts.arm({
+            let stop = stop.clone();
+            move || stop.cancel()
+        });
         self.dispatch(sandbox, source.clone(), mode, &stop, send);
         let mut written = Ok(());
         for said in receive {
@@ -291,7 +292,8 @@ fn name_beneath(path: &Path, root: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-fn text(reader: impl io::Read, what: &str) -> anyhow::Result<String> {
+/// Reads `reader`, called `what` in errors, as text of a bounded length.
+pub fn text(reader: impl io::Read, what: &str) -> anyhow::Result<String> {
     let mut bytes = Vec::new();
     let read = reader.take(SOURCE_BYTES_MAX + 1).read_to_end(&mut bytes);
     read.map_err(|e| usage(format!("cannot read {what}: {e}")))?;
@@ -324,6 +326,14 @@ fn image_error(error: sandbox::Error, recipe: &Recipe) -> anyhow::Error {
             }
         }
         other => other.into(),
+    }
+}
+
+/// `--data-dir`, or the user's own: images, and the history of prompts.
+pub fn user_data_dir(globals: &Globals) -> anyhow::Result<PathBuf> {
+    match &globals.data_dir {
+        Some(dir) => Ok(dir.clone()),
+        None => cache_dir(),
     }
 }
 
