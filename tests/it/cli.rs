@@ -248,7 +248,7 @@ fn capabilities_are_labels() {
     let list = desk.ok(&["template", "list-capabilities", &id]);
     let lines: Vec<&str> = list.lines().collect();
     assert_eq!((words(lines[0]), lines[1].len()), (vec!["Kind", "Name", "Enabled", "Config", "ID"], 80));
-    let row = |name: &str| words(lines.iter().find(|line| words(line)[1] == name).unwrap());
+    let row = |name: &str| words(lines[2..].iter().find(|line| words(line)[1] == name).unwrap());
     assert_eq!((&row("fs")[..4], &row("x")[..3]), (&["module", "fs", "yes", "{}"][..], &["env", "x", "no"][..]));
     let shown = desk.ok(&["template", "get", &id]);
     assert!(shown.contains("\nCapabilities:\n"), "{shown}");

@@ -283,10 +283,11 @@ impl<'a> Call<'a> {
         Ok(Answer { text, said, client: client.clone() })
     }
 
-    /// Sends it and hands over each element of the list that is answered, while it arrives.
+    /// Sends it and hands over each element of the list that is answered, while it arrives. However long that takes
+    /// altogether, it goes on.
     pub fn each<T: DeserializeOwned>(self, then: impl FnMut(T) -> anyhow::Result<()>) -> anyhow::Result<()> {
         let (client, said) = (self.client, self.said());
-        let reader = io::BufReader::new(self.stream()?.body.into_reader().take(STREAM_BYTES_MAX));
+        let reader = io::BufReader::new(self.live(PATIENCE).stream()?.body.into_reader().take(STREAM_BYTES_MAX));
         let mut stopped = None;
         let each = Each { then, stopped: &mut stopped, element: std::marker::PhantomData::<T> };
         let read = each.deserialize(&mut serde_json::Deserializer::from_reader(reader));

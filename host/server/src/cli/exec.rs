@@ -97,7 +97,7 @@ struct Repl {
     #[arg(required_unless_present = "interactive", conflicts_with = "interactive", allow_hyphen_values = true)]
     code: Option<String>,
     /// Open a prompt on the session
-    #[arg(long, short)]
+    #[arg(long, short, conflicts_with_all = ["asynchronous", "idempotency_key"])]
     interactive: bool,
     #[command(flatten)]
     how: How,
@@ -348,7 +348,7 @@ fn print(client: &Client, execution: &str, lines: Vec<String>, known: Vec<Event>
         Ok(page.line(&format!("[{}] {}: {}", event.seq, line(&event.kind), event.payload.get()))?)
     };
     known.into_iter().try_for_each(&mut add)?;
-    client.get(&["executions", execution, "events"]).query("after_seq", after).patient().each(add)?;
+    client.get(&["executions", execution, "events"]).query("after_seq", after).each(add)?;
     page.end()?;
     Ok(ExitCode::SUCCESS)
 }
@@ -368,7 +368,7 @@ fn row(event: &Event) -> String {
 
 fn events(client: &Client, execution: &str, after: u64) -> anyhow::Result<ExitCode> {
     let json = client.output() == Output::Json;
-    let call = client.get(&["executions", execution, "events"]).query("after_seq", after).patient();
+    let call = client.get(&["executions", execution, "events"]).query("after_seq", after);
     let mut page = Page::default();
     let mut count = 0_u64;
     // Laid out as the whole list would be, without having to hold it.
