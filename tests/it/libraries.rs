@@ -55,13 +55,13 @@ fn a_library_is_put_listed_read_and_removed() {
     assert_eq!(replaced.json["bytes"], 0);
     assert_eq!(server.get("/libraries/mine-1.0.0").expect(200).text, "");
 
-    let missing = server.get("/libraries/mine").expect_error(404, "LIBRARY_NOT_FOUND");
+    let missing = server.get("/libraries/mine").expect_error(404, "NOT_FOUND");
     assert_eq!(missing.json["error"]["details"], json!({ "library": "mine" }));
     for _ in 0..2 {
         let gone = server.send("DELETE", "/libraries/mine-1.0.0", None).expect(200);
         assert_eq!(gone.text, r#"{"status":"ok","name":"mine-1.0.0"}"#);
     }
-    server.get("/libraries/mine-1.0.0").expect_error(404, "LIBRARY_NOT_FOUND");
+    server.get("/libraries/mine-1.0.0").expect_error(404, "NOT_FOUND");
 
     // What was put there by hand and is none is told without harm.
     std::fs::write(cache(&server).join("bytes.js"), [0xff, 0xfe]).unwrap();

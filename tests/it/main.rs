@@ -7,6 +7,7 @@
 )]
 
 mod cases;
+mod cli;
 mod conversion;
 mod database;
 mod engine;

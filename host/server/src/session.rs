@@ -156,7 +156,7 @@ impl Session {
             }
         };
         match turn {
-            Some(turn) => drop(self.send_accepted(run, prepared, turn).await),
+            Some(turn) => self.send_accepted(run, prepared, turn).await,
             None => drop(tokio::spawn(self.in_turn(run, prepared, place))),
         }
         Ok(row)
@@ -170,7 +170,7 @@ impl Session {
         };
         drop(place);
         match turn {
-            Some(turn) if !run.stop.is_cancelled() => drop(self.send_accepted(run, prepared, turn).await),
+            Some(turn) if !run.stop.is_cancelled() => self.send_accepted(run, prepared, turn).await,
             _ => self.never_ran(&run).await,
         }
     }

@@ -55,6 +55,9 @@ pub(super) fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
+const ABOUT: &str = "A template says what a runtime may do. A session is a live heap made from it. An execution is one run in a \
+    session, with typed events. Language built-ins (JSON, Math, Date, ...) are always there and never configurable; native \
+    modules are there only when the template lists them, and that list is the only list of grants.";
 const JSON: &str = "application/json";
 
 /// `GET /openapi.json`.
@@ -70,7 +73,8 @@ pub(super) async fn page() -> Answer {
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (
             header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+            "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+             base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
@@ -100,7 +104,7 @@ fn document() -> Value {
             "title": "vm-system",
             "version": env!("CARGO_PKG_VERSION"),
             "summary": "Sandboxed JavaScript: templates, sessions, executions",
-            "description": "A template says what a runtime may do. A session is a live heap made from it. An execution is one run in a session, with typed events. Language built-ins (JSON, Math, Date, ...) are always there and never configurable; native modules are there only when the template lists them, and that list is the only list of grants.",
+            "description": ABOUT,
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" }
         },
         "servers": [{ "url": "/api/v1" }],

@@ -2,17 +2,17 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use sandbox::Stop;
-
 /// Exit status after Ctrl-C, as a shell has it.
 pub const EXIT_INTERRUPTED: u8 = 130;
 
+/// What the first Ctrl-C does.
+type Action = Box<dyn FnOnce() + Send>;
+
 /// Listens to Ctrl-C for as long as the process lives.
-#[derive(Clone, Debug)]
-pub struct Interrupts(Arc<Mutex<Option<Stop>>>);
+#[derive(Clone)]
+pub struct Interrupts(Arc<Mutex<Option<Action>>>);
 
 /// While it lives, the first Ctrl-C cancels a script. The second one, for a script that does not end, ends the process.
-#[derive(Debug)]
 pub struct Armed<'a>(&'a Interrupts);
 
 impl Interrupts {
@@ -36,19 +36,19 @@ impl Interrupts {
         Ok(interrupts)
     }
 
-    /// Lets Ctrl-C cancel the run that has `stop`.
-    pub fn arm(&self, stop: &Stop) -> Armed<'_> {
-        self.set(Some(stop.clone()));
+    /// Lets Ctrl-C do `action`, which must not block.
+    pub fn arm(&self, action: impl FnOnce() + Send + 'static) -> Armed<'_> {
+        self.set(Some(Box::new(action)));
         Armed(self)
     }
 
-    fn set(&self, stop: Option<Stop>) -> Option<Stop> {
-        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), stop)
+    fn set(&self, action: Option<Action>) -> Option<Action> {
+        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), action)
     }
 
     fn interrupt(&self) {
         match self.set(None) {
-            Some(stop) => stop.cancel(),
+            Some(action) => action(),
             None => exit(),
         }
     }

@@ -16,7 +16,8 @@ use sandbox::{
 };
 
 use super::interrupt::Interrupts;
-use super::{EXIT_USAGE, Globals, printing};
+use super::printing::{self, Advice};
+use super::{EXIT_USAGE, Globals};
 
 /// Largest script or library that is read.
 const SOURCE_BYTES_MAX: u64 = 64 << 20;
@@ -96,7 +97,7 @@ pub struct LibraryFailed {
 impl fmt::Display for LibraryFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let quoted = printing::Quoted { name: self.library.name(), source: self.library.source() };
-        let shown = printing::exception(&self.exception, quoted, &Limits::default());
+        let shown = printing::exception(&self.exception, quoted, Advice::Flags(&Limits::default()));
         write!(f, "library {} failed\n{shown}", self.library.name())
     }
 }
@@ -176,7 +177,10 @@ impl Local {
     ) -> anyhow::Result<Ran> {
         let (send, receive) = mpsc::channel();
         let stop = Stop::default();
-        let armed = interrupts.arm(&stop);
+        let armed = interrupts.arm({
+            let stop = stop.clone();
+            move || stop.cancel()
+        });
         self.dispatch(sandbox, source.clone(), mode, &stop, send);
         let mut written = Ok(());
         for said in receive {
@@ -288,7 +292,8 @@ fn name_beneath(path: &Path, root: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-fn text(reader: impl io::Read, what: &str) -> anyhow::Result<String> {
+/// Reads `reader`, called `what` in errors, as text of a bounded length.
+pub fn text(reader: impl io::Read, what: &str) -> anyhow::Result<String> {
     let mut bytes = Vec::new();
     let read = reader.take(SOURCE_BYTES_MAX + 1).read_to_end(&mut bytes);
     read.map_err(|e| usage(format!("cannot read {what}: {e}")))?;

@@ -5,15 +5,25 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+mod client;
+mod completions;
 mod db;
+mod exec;
 mod image;
 mod interrupt;
 mod libs;
 mod local;
+mod ops;
 mod printing;
 mod repl;
 mod run;
 mod serve;
+mod session;
+mod settings;
+mod template;
+
+use settings::ConfigFile;
+pub use settings::Output;
 
 /// Exit status of a usage error, as clap has it.
 pub const EXIT_USAGE: u8 = 2;
@@ -29,35 +39,61 @@ pub const EXIT_USAGE: u8 = 2;
 )]
 struct Cli {
     #[command(flatten)]
-    globals: Globals,
+    flags: Flags,
     #[command(subcommand)]
     command: Command,
 }
 
-/// Flags that every command takes, before or after its name.
+/// Flags that every command takes, before or after its name unless they say otherwise.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
-pub struct Globals {
+struct Flags {
     /// The database file that `serve` keeps templates, sessions and executions in; created if absent
     #[arg(long, global = true, value_name = "FILE", default_value = "vm-system.db")]
-    pub db: PathBuf,
+    db: PathBuf,
     /// Directory for compiled images and their key: a cache, safe to delete while nothing runs.
     /// `serve` keeps it in `.vm-system`; `run`, `repl` and `image` share the user's cache directory
     #[arg(long, global = true, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
-    /// The server that client commands talk to
-    #[arg(long, global = true, value_name = "URL", default_value = "http://127.0.0.1:3210")]
-    pub server_url: String,
-    /// What client commands print: `table`, lines for people; `json`, for programs
-    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t = Output::Table, hide_possible_values = true)]
-    pub output: Output,
+    data_dir: Option<PathBuf>,
+    /// The server that client commands talk to [default: http://127.0.0.1:3210]
+    #[arg(long, global = true, value_name = "URL", env = "VM_SYSTEM_SERVER_URL", hide_env_values = true)]
+    server_url: Option<String>,
+    /// What client commands print: `table`, lines for people; `json`, the server's answer, indented [default: table]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        value_enum,
+        env = "VM_SYSTEM_OUTPUT",
+        hide_env_values = true,
+        hide_possible_values = true
+    )]
+    output: Option<Output>,
+    /// File with the keys `server_url` and `output`, for client commands; flags and variables go before it. It stands
+    /// before the command's name: behind some names there is another --config
+    /// [default: vm-system/config.toml in $XDG_CONFIG_HOME or ~/.config]
+    #[arg(long, value_name = "FILE", env = "VM_SYSTEM_CONFIG", hide_env_values = true)]
+    config: Option<PathBuf>,
     /// What to log on stderr: error, warn, info, debug, trace, or directives such as `server=debug`.
     /// `serve` logs at info unless told, every other command at warn
     #[arg(long, global = true, value_name = "LEVEL")]
-    pub log_level: Option<String>,
+    log_level: Option<String>,
     /// Shape of the log lines
     #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
-    pub log_format: LogFormat,
+    log_format: LogFormat,
+}
+
+/// What the flags, the environment and the configuration file come to.
+#[derive(Clone, Debug)]
+pub struct Globals {
+    /// The database file of `serve`.
+    pub db: PathBuf,
+    /// `--data-dir`, if given.
+    pub data_dir: Option<PathBuf>,
+    /// The server that client commands talk to.
+    pub server_url: String,
+    /// What client commands print.
+    pub output: Output,
 }
 
 impl Globals {
@@ -65,16 +101,6 @@ impl Globals {
     pub fn server_data_dir(&self) -> PathBuf {
         self.data_dir.clone().unwrap_or_else(|| PathBuf::from(".vm-system"))
     }
-}
-
-/// Shape of what client commands print.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// For people, and for scripts that read lines.
-    #[default]
-    Table,
-    /// For programs.
-    Json,
 }
 
 /// Shape of the log lines.
@@ -93,8 +119,13 @@ enum Command {
     Run(run::Args),
     Repl(repl::Args),
     Image(image::Args),
-    Db(db::Args),
+    Template(template::Args),
+    Session(session::Args),
+    Exec(exec::Args),
     Libs(libs::Args),
+    Db(db::Args),
+    Ops(ops::Args),
+    Completions(completions::Args),
 }
 
 impl Command {
@@ -104,8 +135,27 @@ impl Command {
             Command::Run(args) => run::run(args, globals),
             Command::Repl(args) => repl::run(args, globals),
             Command::Image(args) => image::run(args, globals),
-            Command::Db(args) => db::run(args, globals),
+            Command::Template(args) => template::run(args, globals),
+            Command::Session(args) => session::run(args, globals),
+            Command::Exec(args) => exec::run(args, globals),
             Command::Libs(args) => libs::run(args, globals),
+            Command::Db(args) => db::run(args, globals),
+            Command::Ops(args) => ops::run(args, globals),
+            Command::Completions(args) => completions::run(&args),
+        }
+    }
+
+    /// Whether the configuration file is read for it: only where that says something, so that a file that is wrong stops
+    /// no server and no script.
+    fn is_client(&self) -> bool {
+        match self {
+            Command::Serve(_)
+            | Command::Run(_)
+            | Command::Repl(_)
+            | Command::Image(_)
+            | Command::Db(_)
+            | Command::Completions(_) => false,
+            Command::Template(_) | Command::Session(_) | Command::Exec(_) | Command::Libs(_) | Command::Ops(_) => true,
         }
     }
 
@@ -113,7 +163,6 @@ impl Command {
     fn log_level(&self) -> &'static str {
         match self {
             Command::Serve(_) => "info",
-            #[allow(unreachable_patterns, reason = "every other command")]
             _ => "warn",
         }
     }
@@ -121,21 +170,23 @@ impl Command {
 
 /// Parses the command line, runs the command and settles the exit status.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let level = cli.globals.log_level.as_deref().unwrap_or(cli.command.log_level());
-    let outcome = start_log(level, cli.globals.log_format).and_then(|()| cli.command.run(&cli.globals));
-    match outcome {
+    let Cli { flags, command } = Cli::parse();
+    let level = flags.log_level.as_deref().unwrap_or(command.log_level());
+    match start_log(level, flags.log_format).and_then(|()| dispatch(flags, command)) {
         Ok(code) => code,
         Err(error) => {
-            report(&error);
+            printing::err(&format!("Error: {error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
-#[allow(clippy::print_stderr, reason = "the command line speaks to a person")]
-fn report(error: &anyhow::Error) {
-    eprintln!("Error: {error:#}");
+fn dispatch(flags: Flags, command: Command) -> anyhow::Result<ExitCode> {
+    local::settle((|| {
+        let client = command.is_client();
+        let file = if client { ConfigFile::load(flags.config.as_deref())? } else { ConfigFile::default() };
+        command.run(&Globals::new(flags, file))
+    })())
 }
 
 fn start_log(level: &str, format: LogFormat) -> anyhow::Result<()> {

@@ -1,6 +1,8 @@
-//! Everything that the local commands write: one place that knows streams, closed pipes and how errors look.
+//! Everything that commands write: one place that knows streams, closed pipes and how errors look.
 
 mod inspect;
+mod json;
+mod table;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -9,6 +11,8 @@ use std::io::{self, IsTerminal as _};
 use model::{ConsoleLevel, ErrorCode, Exception, Limits};
 
 pub use inspect::inspect;
+pub use json::indent;
+pub use table::{Table, clock, line, seconds};
 
 /// Exit status when whoever read our output went away: what a shell reports for death by SIGPIPE.
 pub const EXIT_PIPE: u8 = 141;
@@ -36,6 +40,34 @@ pub fn console(level: ConsoleLevel, text: &str) -> io::Result<()> {
             err(text);
             Ok(())
         }
+    }
+}
+
+/// Output of many lines, written in large pieces. What is left is written by [`Page::end`], not when it is dropped.
+#[derive(Debug, Default)]
+pub struct Page(String);
+
+impl Page {
+    const BYTES_MAX: usize = 64 << 10;
+
+    /// Adds `text` and a line break.
+    pub fn line(&mut self, text: &str) -> io::Result<()> {
+        if self.0.len() + text.len() > Self::BYTES_MAX {
+            self.flush()?;
+        }
+        self.0.push_str(text);
+        self.0.push('\n');
+        Ok(())
+    }
+
+    /// Writes the rest.
+    pub fn end(mut self) -> io::Result<()> {
+        self.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let text = std::mem::take(&mut self.0);
+        text.strip_suffix('\n').map_or(Ok(()), out)
     }
 }
 
@@ -88,8 +120,17 @@ pub struct Quoted<'a> {
     pub source: &'a str,
 }
 
+/// What raises a limit or grants a module, where the script ran.
+#[derive(Clone, Copy, Debug)]
+pub enum Advice<'a> {
+    /// Flags of the command; it ran under these limits.
+    Flags(&'a Limits),
+    /// The template with this id, on a server.
+    Template(&'a str),
+}
+
 /// An uncaught exception as `run` and `repl` show it: where, the line itself, what, and the stack.
-pub fn exception(exception: &Exception, quoted: Quoted<'_>, limits: &Limits) -> String {
+pub fn exception(exception: &Exception, quoted: Quoted<'_>, advice: Advice<'_>) -> String {
     let mut out = String::new();
     if let Some((line, column)) = position(exception, quoted.name) {
         let _ = writeln!(out, "{}:{line}:{column}", quoted.name);
@@ -99,20 +140,20 @@ pub fn exception(exception: &Exception, quoted: Quoted<'_>, limits: &Limits) -> 
             let _ = writeln!(out, "{text}\n{indent}^\n");
         }
     }
-    out.push_str(&body(exception, limits));
+    out.push_str(&body(exception, advice));
     out
 }
 
 /// The same after a line of a REPL, which stands right above it: only a syntax error points into it.
-pub fn uncaught(thrown: &Exception, quoted: Quoted<'_>, limits: &Limits) -> String {
+pub fn uncaught(thrown: &Exception, quoted: Quoted<'_>, advice: Advice<'_>) -> String {
     if thrown.message.starts_with("SyntaxError") && thrown.code.is_none() {
-        return exception(thrown, quoted, limits);
+        return exception(thrown, quoted, advice);
     }
     let bare = thrown.code.is_some() || thrown.message.starts_with("Uncaught");
-    format!("{}{}", if bare { "" } else { "Uncaught " }, body(thrown, limits))
+    format!("{}{}", if bare { "" } else { "Uncaught " }, body(thrown, advice))
 }
 
-fn body(exception: &Exception, limits: &Limits) -> String {
+fn body(exception: &Exception, advice: Advice<'_>) -> String {
     let mut out = exception.message.clone();
     if let Some(code) = exception.code {
         let _ = write!(out, " [{}]", code.as_str());
@@ -130,12 +171,7 @@ fn body(exception: &Exception, limits: &Limits) -> String {
             }
         }
     }
-    let advice = match exception.code {
-        Some(code) => advice(code, limits),
-        None if exception.message.contains("outside of the root") => "--root DIR says which files exist".to_owned(),
-        None if exception.message.contains("Invalid module") => "Modules are granted with --module NAME".to_owned(),
-        None => String::new(),
-    };
+    let advice = advice.about(exception);
     if !advice.is_empty() {
         let _ = write!(out, "\n{advice}");
     }
@@ -164,16 +200,41 @@ fn position(exception: &Exception, name: &str) -> Option<(u32, u32)> {
     stack.lines().find_map(frame).or(own).filter(|(line, _)| *line > 0)
 }
 
-/// Which flag helps against a limit.
-fn advice(code: ErrorCode, limits: &Limits) -> String {
-    match code {
-        ErrorCode::CpuLimitExceeded => "Raise it with --cpu-ms N".to_owned(),
-        ErrorCode::WallLimitExceeded => "Raise it with --wall-ms N".to_owned(),
-        ErrorCode::OutputLimitExceeded => "Raise it with --max-output-kb N".to_owned(),
-        ErrorCode::MemoryLimitExceeded => {
-            format!("The heap is limited to {} MiB: raise it with --mem-mb N", limits.mem_mb)
+impl Advice<'_> {
+    /// What helps against `exception`, if anything is known to.
+    fn about(self, exception: &Exception) -> String {
+        let flag = match exception.code {
+            Some(ErrorCode::CpuLimitExceeded) => "--cpu-ms",
+            Some(ErrorCode::WallLimitExceeded) => "--wall-ms",
+            Some(ErrorCode::OutputLimitExceeded) => "--max-output-kb",
+            Some(ErrorCode::MemoryLimitExceeded) => "--mem-mb",
+            Some(_) => return String::new(),
+            None => return self.about_grants(&exception.message),
+        };
+        match self {
+            Advice::Flags(limits) if flag == "--mem-mb" => {
+                format!("The heap is limited to {} MiB: raise it with --mem-mb N", limits.mem_mb)
+            }
+            Advice::Flags(_) => format!("Raise it with {flag} N"),
+            Advice::Template(id) => {
+                format!("Raise it for new sessions with vm-system template set-limits {id} {flag} N")
+            }
         }
-        _ => String::new(),
+    }
+
+    fn about_grants(self, message: &str) -> String {
+        match self {
+            Advice::Flags(_) if message.contains("outside of the root") => {
+                "--root DIR says which files exist".to_owned()
+            }
+            Advice::Flags(_) if message.contains("Invalid module") => {
+                "Modules are granted with --module NAME".to_owned()
+            }
+            Advice::Template(id) if message.contains("Invalid module") => {
+                format!("Modules are granted to new sessions with vm-system template add-module {id} --name NAME")
+            }
+            _ => String::new(),
+        }
     }
 }
 
@@ -210,7 +271,7 @@ mod tests {
 
     fn show(exception: &Exception) -> String {
         let quoted = Quoted { name: "app.js", source: "let a\n\tthrow new Error('no')\n" };
-        super::exception(exception, quoted, &Limits::default())
+        super::exception(exception, quoted, Advice::Flags(&Limits::default()))
     }
 
     #[test]
@@ -243,6 +304,8 @@ mod tests {
     fn a_limit_names_the_flag_that_raises_it() {
         let shown = show(&thrown("CPU", None, None, Some(ErrorCode::CpuLimitExceeded)));
         assert_eq!(shown, "CPU [CPU_LIMIT_EXCEEDED]\nRaise it with --cpu-ms N");
+        let advice = Advice::Template("T").about(&thrown("CPU", None, None, Some(ErrorCode::CpuLimitExceeded)));
+        assert_eq!(advice, "Raise it for new sessions with vm-system template set-limits T --cpu-ms N");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `vm-system repl`.
 mod complete;
 mod editor;
+mod heap;
 mod scan;
 mod session;
 mod words;
@@ -12,8 +13,11 @@ use std::process::ExitCode;
 use super::interrupt::Interrupts;
 use super::local::{self, ImageArgs, LimitArgs, Local};
 use super::{Globals, printing};
+use heap::LocalHeap;
 use scan::{Need, Scanner};
 use session::{Next, Session};
+
+pub use session::{Command, Heap};
 
 /// Longest input that is waited for to become complete.
 const INPUT_BYTES_MAX: usize = 16 << 20;
@@ -63,18 +67,19 @@ fn execute(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     let root = local::open_root(&root_path)?;
     let limits = args.limits.limits();
     let local = Local::open(&args.image, limits.mem_mb, globals)?;
-    let interactive = io::stdin().is_terminal() && io::stdout().is_terminal();
-    let session = Session::new(local, limits, root, root_path, interrupts, interactive)?;
-    if interactive {
-        editor::converse(session)?
-    } else {
-        listen(session)?
-    }
+    talk(LocalHeap::new(local, limits, root, root_path, interrupts)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// Reads inputs, evaluates and prints until there are no more: with a prompt for a person, without one for a pipe.
+pub fn talk(heap: impl Heap) -> anyhow::Result<()> {
+    let interactive = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let session = Session::new(heap, interactive);
+    if interactive { editor::converse(session) } else { listen(session) }
+}
+
 /// Reads from a pipe or file: each piece of input runs as soon as it is complete.
-fn listen(mut session: Session) -> anyhow::Result<()> {
+fn listen(mut session: Session<impl Heap>) -> anyhow::Result<()> {
     let mut input = Input::default();
     let mut stdin = io::stdin().lock();
     loop {

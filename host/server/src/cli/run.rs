@@ -6,9 +6,10 @@ use model::{ConsoleLevel, ErrorCode, Exception, JsType, Limits, Value};
 use sandbox::{Metrics, Mode, Outcome};
 use serde::Serialize;
 
+use super::Globals;
 use super::interrupt::{EXIT_INTERRUPTED, Interrupts};
 use super::local::{self, ImageArgs, LibraryFailed, LimitArgs, Local, Source};
-use super::{Globals, printing};
+use super::printing::{self, Advice};
 
 /// Exit status of a script that ran out of time, as `timeout` has it.
 const EXIT_TIMEOUT: u8 = 124;
@@ -105,7 +106,9 @@ fn print(outcome: &Outcome, source: &Source, limits: &Limits) -> anyhow::Result<
     match outcome {
         Outcome::Value(value) if value.ty == JsType::Undefined => {}
         Outcome::Value(value) => printing::out(&printing::inspect(value))?,
-        Outcome::Exception(exception) => printing::err(&printing::exception(exception, source.quoted(), limits)),
+        Outcome::Exception(exception) => {
+            printing::err(&printing::exception(exception, source.quoted(), Advice::Flags(limits)))
+        }
     }
     Ok(())
 }

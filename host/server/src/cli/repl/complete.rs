@@ -27,15 +27,6 @@ pub enum Wanted<'a> {
     },
 }
 
-/// The dot commands, with what `.help` says about them.
-pub const COMMANDS: &[(&str, &str)] = &[
-    (".clear", "start a new session; all variables are gone"),
-    (".exit", "leave (so does Ctrl-D)"),
-    (".help", "this list"),
-    (".load", ".load FILE runs a file in this session; its names stay"),
-    (".modules", "the modules of this session and those that there are"),
-];
-
 /// What `before`, the text up to the cursor, asks for.
 pub fn wanted(before: &str) -> Option<Wanted<'_>> {
     if let Some(rest) = before.strip_prefix('.')

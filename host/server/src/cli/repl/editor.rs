@@ -10,9 +10,9 @@ use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
-use super::complete::{COMMANDS, Wanted, wanted};
+use super::complete::{Wanted, wanted};
 use super::scan::{Need, Scanner};
-use super::session::{Next, Session, is_command};
+use super::session::{Heap, Next, Session, is_command};
 use crate::cli::printing;
 
 const PROMPT: &str = "> ";
@@ -20,9 +20,9 @@ const HISTORY_FILE: &str = "repl_history";
 const HISTORY_LINES_MAX: usize = 2_000;
 
 /// Talks to a person until they leave.
-pub fn converse(session: Session) -> anyhow::Result<()> {
-    greet(&session)?;
-    let history = session.data_dir().join(HISTORY_FILE);
+pub fn converse<H: Heap>(session: Session<H>) -> anyhow::Result<()> {
+    greet(session.heap())?;
+    let history = session.heap().history_dir().join(HISTORY_FILE);
     let session = Rc::new(RefCell::new(session));
     let config = Config::builder()
         .max_history_size(HISTORY_LINES_MAX)?
@@ -31,7 +31,7 @@ pub fn converse(session: Session) -> anyhow::Result<()> {
         .completion_type(CompletionType::List)
         .completion_show_all_if_ambiguous(true)
         .build();
-    let mut editor: Editor<Assistant, FileHistory> = Editor::with_config(config)?;
+    let mut editor: Editor<Assistant<H>, FileHistory> = Editor::with_config(config)?;
     editor.set_helper(Some(Assistant { session: session.clone(), files: FilenameCompleter::new() }));
     // The first time there is none; a history that can't be read or kept is no reason to refuse work.
     let _ = editor.load_history(&history);
@@ -57,29 +57,28 @@ pub fn converse(session: Session) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn greet(session: &Session) -> anyhow::Result<()> {
-    let modules: Vec<&str> = session.modules().collect();
+fn greet(heap: &impl Heap) -> anyhow::Result<()> {
+    let modules = heap.modules();
     let modules = if modules.is_empty() { "none".to_owned() } else { modules.join(", ") };
-    let version = env!("CARGO_PKG_VERSION");
-    printing::out(&format!("vm-system {version}; modules: {modules}. Type .help for help, Ctrl-D to leave."))?;
+    printing::out(&format!("{}; modules: {modules}. Type .help for help, Ctrl-D to leave.", heap.greeting()))?;
     Ok(())
 }
 
 /// What rustyline asks while a line is typed.
-struct Assistant {
+struct Assistant<H> {
     /// Never borrowed while a line is read, so borrowing it from here can't fail.
-    session: Rc<RefCell<Session>>,
+    session: Rc<RefCell<Session<H>>>,
     files: FilenameCompleter,
 }
 
-impl Helper for Assistant {}
-impl Highlighter for Assistant {}
+impl<H: Heap> Helper for Assistant<H> {}
+impl<H> Highlighter for Assistant<H> {}
 
-impl Hinter for Assistant {
+impl<H> Hinter for Assistant<H> {
     type Hint = String;
 }
 
-impl Validator for Assistant {
+impl<H> Validator for Assistant<H> {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         let input = context.input();
         let complete = (is_command(input) && !input.contains('\n')) || Scanner::scan(input).need() == Need::Nothing;
@@ -87,7 +86,7 @@ impl Validator for Assistant {
     }
 }
 
-impl Completer for Assistant {
+impl<H: Heap> Completer for Assistant<H> {
     type Candidate = Pair;
 
     fn complete(&self, line: &str, pos: usize, context: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
@@ -96,12 +95,13 @@ impl Completer for Assistant {
             None => return Ok((pos, Vec::new())),
             Some(Wanted::File) => return self.files.complete(line, pos, context),
             Some(Wanted::Command { partial }) => {
-                let commands = COMMANDS.iter().map(|(command, _)| (*command).to_owned());
-                (partial, commands.filter(|command| command.starts_with(partial)).collect())
+                let commands = self.session.borrow().heap().commands();
+                let names = commands.iter().map(|(command, _)| (*command).to_owned());
+                (partial, names.filter(|command| command.starts_with(partial)).collect())
             }
             Some(Wanted::Module { partial }) => {
-                let session = self.session.borrow();
-                (partial, session.modules().filter(|name| name.starts_with(partial)).map(str::to_owned).collect())
+                let modules = self.session.borrow().heap().modules();
+                (partial, modules.into_iter().filter(|name| name.starts_with(partial)).collect())
             }
             Some(Wanted::Name { path, partial }) => (partial, self.session.borrow_mut().names(&path, partial)),
         };

@@ -1,19 +1,65 @@
 //! The session behind the prompt: evaluates input, obeys commands, answers what Tab asks.
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use model::{JsType, Limits};
-use sandbox::{Mode, Outcome, Root, Sandbox};
+use model::{JsType, Value};
+use sandbox::{Mode, Outcome};
 
-use super::complete::{self, COMMANDS};
+use super::complete;
 use super::scan::Scanner;
-use crate::cli::interrupt::Interrupts;
-use crate::cli::local::{Local, Source, Usage};
-use crate::cli::printing;
+use crate::cli::local::{Source, Usage};
+use crate::cli::printing::{self, Advice, Quoted};
 
-/// A completion that takes longer is given up: Tab must feel like a key.
-const PROBE_PATIENCE: Duration = Duration::from_millis(200);
+/// A dot command and what `.help` says about it.
+pub type Command = (&'static str, &'static str);
+
+/// The live heap that a prompt talks to: one of this process, or one of a server.
+pub trait Heap {
+    /// Runs `source` and prints what it says meanwhile.
+    fn run(&mut self, source: &Source, mode: Mode) -> anyhow::Result<Outcome>;
+
+    /// The name that `source` has in stack traces.
+    fn name<'a>(&self, source: &'a Source) -> &'a str {
+        &source.name
+    }
+
+    /// Starts anew if the last run, or a completion, ended the heap; says whether it did.
+    fn revive(&mut self) -> anyhow::Result<bool> {
+        Ok(false)
+    }
+
+    /// Starts anew, for `.clear`.
+    fn restart(&mut self) -> anyhow::Result<()>;
+
+    /// Runs a completion's script, which has no effects. None: it was not done in time, or can't be done.
+    fn probe(&mut self, script: String) -> Option<Value>;
+
+    /// The dot commands that it has.
+    fn commands(&self) -> &'static [Command];
+
+    /// The modules that scripts can `require`.
+    fn modules(&self) -> Vec<String>;
+
+    /// `.modules`
+    fn list_modules(&self) -> anyhow::Result<()>;
+
+    /// What the greeting says besides.
+    fn greeting(&self) -> String;
+
+    /// What helps against limits.
+    fn advice(&self) -> Advice<'_>;
+
+    /// The directory that `.load` names files relative to.
+    fn root(&self) -> &Path;
+
+    /// The directory that the history is kept in.
+    fn history_dir(&self) -> PathBuf;
+
+    /// Whether a person can go on after `error`.
+    fn survives(&self, _error: &anyhow::Error) -> bool {
+        false
+    }
+}
 
 /// What follows an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,16 +70,10 @@ pub enum Next {
     Leave,
 }
 
-/// One live heap and what there is to know about it.
-pub struct Session {
-    local: Local,
-    limits: Limits,
-    root: Root,
-    root_path: PathBuf,
-    interrupts: Interrupts,
+/// One heap and what there is to know about it.
+pub struct Session<H> {
+    heap: H,
     interactive: bool,
-    /// None while it runs, and after it trapped.
-    sandbox: Option<Sandbox>,
     /// Top-level names: a script's own scope can't be listed from within.
     declared: BTreeSet<String>,
     inputs: u32,
@@ -59,33 +99,29 @@ fn is_parse_error(outcome: &Outcome, name: &str) -> bool {
     thrown.code.is_none() && thrown.message.starts_with("SyntaxError") && place.is_some_and(|at| at.starts_with(':'))
 }
 
-impl Session {
-    /// Starts a session. `interactive`: a person reads along.
-    pub fn new(
-        local: Local,
-        limits: Limits,
-        root: Root,
-        root_path: PathBuf,
-        interrupts: Interrupts,
-        interactive: bool,
-    ) -> anyhow::Result<Session> {
-        let sandbox = Some(local.start(limits, &root)?);
-        let declared = BTreeSet::new();
-        Ok(Session { local, limits, root, root_path, interrupts, interactive, sandbox, declared, inputs: 0 })
+impl<H: Heap> Session<H> {
+    /// `interactive`: a person reads along.
+    pub fn new(heap: H, interactive: bool) -> Session<H> {
+        Session { heap, interactive, declared: BTreeSet::new(), inputs: 0 }
     }
 
-    /// Where what outlives this process is kept.
-    pub fn data_dir(&self) -> &Path {
-        &self.local.data_dir
-    }
-
-    /// The modules that scripts can `require`.
-    pub fn modules(&self) -> impl Iterator<Item = &str> {
-        self.local.recipe.modules.iter().map(|name| name.as_str())
+    /// What it runs on.
+    pub fn heap(&self) -> &H {
+        &self.heap
     }
 
     /// Runs one complete input or command and prints what comes of it.
     pub fn enter(&mut self, input: &str) -> anyhow::Result<Next> {
+        match self.obey(input) {
+            Err(error) if self.interactive && self.heap.survives(&error) => {
+                printing::err(&format!("Error: {error:#}"));
+                Ok(Next::Input)
+            }
+            other => other,
+        }
+    }
+
+    fn obey(&mut self, input: &str) -> anyhow::Result<Next> {
         if input.trim().is_empty() {
             return Ok(Next::Input);
         }
@@ -96,9 +132,9 @@ impl Session {
         self.inputs += 1;
         let source = Source { name: format!("REPL{}", self.inputs), text: input.to_owned() };
         if let Some(object) = as_object(&source) {
-            let outcome = self.attempt(&object, Mode::Repl)?;
+            let outcome = self.run(&object, Mode::Repl)?;
             // Nothing of it has run, so the block that it then is may run.
-            if !is_parse_error(&outcome, &object.name) {
+            if !is_parse_error(&outcome, self.heap.name(&object)) {
                 self.show(&outcome, &object, Mode::Repl)?;
                 return Ok(Next::Input);
             }
@@ -109,41 +145,25 @@ impl Session {
 
     fn command(&mut self, line: &str) -> anyhow::Result<Next> {
         let (command, argument) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        let known = self.heap.commands().iter().any(|(name, _)| *name == command);
         match command {
+            _ if !known => printing::err(&format!("There is no command {command}; .help lists them")),
             ".exit" => return Ok(Next::Leave),
             ".help" => self.help()?,
-            ".modules" => self.list_modules()?,
+            ".modules" => self.heap.list_modules()?,
             ".clear" => {
-                self.restart()?;
+                self.declared.clear();
+                self.heap.restart()?;
                 printing::out("A new session has started")?;
             }
-            ".load" => self.load(argument.trim())?,
-            _ => printing::err(&format!("There is no command {command}; .help lists them")),
+            _ => self.load(argument.trim())?,
         }
         Ok(Next::Input)
     }
 
     fn help(&self) -> anyhow::Result<()> {
-        for (command, what) in COMMANDS {
+        for (command, what) in self.heap.commands() {
             printing::out(&format!("{command:<10}{what}"))?;
-        }
-        Ok(())
-    }
-
-    fn list_modules(&self) -> anyhow::Result<()> {
-        let mut granted = String::new();
-        let mut others = String::new();
-        for module in self.local.engine.registry().modules() {
-            let list = if self.modules().any(|name| name == module.name) { &mut granted } else { &mut others };
-            let docs = module.docs.trim().lines().next().unwrap_or_default();
-            list.push_str(&format!("\n  {:<12} {:<8} {docs}", module.name, module.version));
-        }
-        match granted.as_str() {
-            "" => printing::out("This session has no modules")?,
-            list => printing::out(&format!("This session has, through require('NAME'):{list}"))?,
-        }
-        if !others.is_empty() {
-            printing::out(&format!("There are also, for those who start with --module NAME:{others}"))?;
         }
         Ok(())
     }
@@ -154,7 +174,7 @@ impl Session {
             return Ok(());
         }
         let path = Path::new(path);
-        let source = match Source::read(path, &self.root_path) {
+        let source = match Source::read(path, self.heap.root()) {
             Ok(source) => source,
             Err(error) if error.is::<Usage>() => {
                 printing::err(&format!("Error: {error}"));
@@ -166,29 +186,17 @@ impl Session {
         self.evaluate(&source, if esm { Mode::Module } else { Mode::Repl })
     }
 
-    fn restart(&mut self) -> anyhow::Result<()> {
-        self.declared.clear();
-        // The old heap goes first: its slot may be the last one.
-        self.sandbox = None;
-        self.sandbox = Some(self.local.start(self.limits, &self.root)?);
-        Ok(())
-    }
-
     fn evaluate(&mut self, source: &Source, mode: Mode) -> anyhow::Result<()> {
-        let outcome = self.attempt(source, mode)?;
+        let outcome = self.run(source, mode)?;
         self.show(&outcome, source, mode)
     }
 
-    fn attempt(&mut self, source: &Source, mode: Mode) -> anyhow::Result<Outcome> {
-        if self.sandbox.is_none() {
+    fn run(&mut self, source: &Source, mode: Mode) -> anyhow::Result<Outcome> {
+        if self.heap.revive()? {
+            self.declared.clear();
             printing::err("The session was lost while a name was completed; a new one has started");
-            self.restart()?;
         }
-        let Some(sandbox) = self.sandbox.take() else { anyhow::bail!("there is no session") };
-        let console = |level, text: String| printing::console(level, &text);
-        let ran = self.local.run(sandbox, source, mode, &self.interrupts, console)?;
-        self.sandbox = ran.sandbox;
-        Ok(ran.outcome)
+        self.heap.run(source, mode)
     }
 
     fn show(&mut self, outcome: &Outcome, source: &Source, mode: Mode) -> anyhow::Result<()> {
@@ -201,25 +209,26 @@ impl Session {
                     printing::out(&printing::inspect(value))?;
                 }
             }
-            Outcome::Exception(thrown) => printing::err(&printing::uncaught(thrown, source.quoted(), &self.limits)),
+            Outcome::Exception(thrown) => {
+                let quoted = Quoted { name: self.heap.name(source), source: &source.text };
+                printing::err(&printing::uncaught(thrown, quoted, self.heap.advice()));
+            }
         }
-        if self.sandbox.is_none() {
-            self.restart()?;
+        if self.heap.revive()? {
+            self.declared.clear();
             printing::err("That ended the session; a new one has started and all variables are gone");
         }
         Ok(())
     }
 
-    /// Names that start with `partial`: of the scope, or of what `path` leads to. Asks the sandbox, which may say
-    /// nothing in time.
+    /// Names that start with `partial`: of the scope, or of what `path` leads to. Asks the heap, which may say nothing
+    /// in time.
     pub fn names(&mut self, path: &[&str], partial: &str) -> Vec<String> {
-        let Some(sandbox) = self.sandbox.take() else { return Vec::new() };
-        let source = Source { name: "completion".to_owned(), text: complete::probe(path, partial) };
-        let Some(ran) = self.local.probe(sandbox, source, PROBE_PATIENCE) else { return Vec::new() };
-        self.sandbox = ran.sandbox;
-        let Outcome::Value(value) = ran.outcome else { return Vec::new() };
-        let mut names: Vec<String> =
-            value.json.and_then(|json| serde_json::from_str(json.get()).ok()).unwrap_or_default();
+        let value = self.heap.probe(complete::probe(path, partial));
+        let mut names: Vec<String> = value
+            .and_then(|value| value.json)
+            .and_then(|json| serde_json::from_str(json.get()).ok())
+            .unwrap_or_default();
         if path.is_empty() {
             let known = super::words::KEYWORDS.iter().copied().chain(self.declared.iter().map(String::as_str));
             names.extend(known.filter(|name| name.starts_with(partial)).map(str::to_owned));
