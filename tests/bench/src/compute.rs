@@ -183,7 +183,7 @@ pub fn lateness(report: &mut Report, dir: &Path) -> anyhow::Result<()> {
         let (worst, alive) = on_guest_thread(&engine, move || {
             let (mut worst, mut alive) = (0, true);
             for _ in 0..5 {
-                let limits = model::Limits { cpu_ms: LIMIT_MS, ..wide().limits };
+                let limits = model::Limits { cpu_ms: LIMIT_MS, ..wide().settings.limits };
                 let sandbox = image.start(sandbox::Setup::new(limits, None)).unwrap();
                 let script = sandbox::Script { prologue: "", source, name: "bench.js", mode: sandbox::Mode::Script };
                 let ran = sandbox.run(script, &sandbox::Stop::default(), Box::new(|_, _| {}));

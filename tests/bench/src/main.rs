@@ -4,10 +4,12 @@
 
 mod compute;
 mod density;
+mod http;
 mod latency;
 mod report;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::Parser;
 use report::Report;
@@ -15,7 +17,7 @@ use report::Report;
 /// Measures the engine: image builds, session start, eval, host calls, compute against native QuickJS, density.
 #[derive(Parser)]
 struct Args {
-    /// Only the groups named: image, session, call, compute, limits, stop, density.
+    /// Only the groups named: image, session, call, compute, limits, stop, http, density.
     groups: Vec<String>,
     /// A JavaScript library to measure with [default: lodash, once `make setup` has fetched it].
     #[arg(long, value_name = "FILE")]
@@ -28,7 +30,21 @@ struct Args {
     out: Option<PathBuf>,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    // The server that `http` measures is this program, called as `bench serve ...`.
+    if std::env::args().nth(1).is_some_and(|first| first == "serve") {
+        return server::cli::main();
+    }
+    run().map_or_else(
+        |error| {
+            println!("Error: {error:#}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+fn run() -> anyhow::Result<()> {
     let args = Args::parse();
     let wanted = |group: &str| args.groups.is_empty() || args.groups.iter().any(|name| name == group);
     let fetched = PathBuf::from("target/npm/package/lodash.js");
@@ -58,6 +74,9 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted("stop") {
         compute::lateness(&mut report, dir.path())?;
+    }
+    if wanted("http") {
+        http::serve(&mut report, &std::env::current_dir()?.join("target"), library.as_ref())?;
     }
     if wanted("density") {
         density::live(&mut report, dir.path(), library.as_ref(), args.live)?;
