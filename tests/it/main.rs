@@ -10,6 +10,7 @@ mod cases;
 mod conversion;
 mod engine;
 mod harness;
+mod hashes;
 mod http;
 mod image;
 mod limits;
