@@ -9,6 +9,8 @@ unsafe extern "C" {
     fn control_poll() -> i32;
     #[link_name = "clock"]
     fn control_clock() -> u64;
+    #[link_name = "random"]
+    fn control_random() -> u64;
     #[link_name = "log"]
     fn control_log(level: i32, text: *const u8, length: usize) -> i32;
     #[link_name = "load-module"]
@@ -48,6 +50,12 @@ pub fn poll() -> bool {
 pub fn clock() -> u64 {
     // SAFETY: no parameters, no memory.
     unsafe { control_clock() }
+}
+
+/// Random bits of the host.
+pub fn random() -> u64 {
+    // SAFETY: no parameters, no memory.
+    unsafe { control_random() }
 }
 
 /// One rendered console call. True when the script should stop now.

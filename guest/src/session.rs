@@ -73,8 +73,13 @@ pub fn start(seed: u64, memory_max: u64, stack_max: u32) {
     let sealed = SESSION.0.sealed.get();
     let used = if sealed == 0 { memory_used() } else { sealed } as usize;
     let room = if limit == 0 { GARBAGE_BYTES } else { GARBAGE_BYTES.min(limit.saturating_sub(used) / 2) };
+    // The key is the host's and not made of the seed, which can be computed from a few values of Math.random().
+    let (key0, key1) = (host::random(), host::random());
     // SAFETY: the engine's own functions, with a live runtime.
     unsafe {
+        // before there is a limit, and before the arenas: the tables lie with what every session writes
+        let status = qjs::JS_SetHashKey(js::runtime(), key0, key1, sealed != 0);
+        assert!(status == 0, "no memory for a session's tables");
         qjs::JS_SetMemoryLimit(js::runtime(), limit as _);
         qjs::JS_SetMaxStackSize(js::runtime(), stack_max as _);
         if sealed != 0 {

@@ -12,6 +12,7 @@ mod conversion;
 mod database;
 mod engine;
 mod harness;
+mod hashes;
 mod http;
 mod image;
 mod libraries;

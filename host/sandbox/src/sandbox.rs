@@ -311,3 +311,54 @@ fn trap(error: &wasmtime::Error, meter: &Meter) -> model::Exception {
         code: Some(ErrorCode::SessionCrashed),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::{Config, Engine, Recipe};
+
+    /// The strings of `text` that are names to the engine: whether the session made it, and its hash. Looked up in the
+    /// heap, since nothing tells a hash: a header of 16 bytes (length, then hash, whose table it is in, and what kind of
+    /// string it is), then the text.
+    fn names(sandbox: &mut Sandbox, text: &str) -> Vec<(bool, u32)> {
+        let inner = &mut *sandbox.inner;
+        let component = inner.image.component.component().clone();
+        let (_, state) = component.get_export(None, "vm:session/state@0.1.0").unwrap();
+        let export = component.get_export_index(Some(&state), "memory").unwrap();
+        let memory = inner.guest.instance().get_typed_func::<(), (Vec<u8>,)>(&mut inner.store, export).unwrap();
+        let heap = memory.call(&mut inner.store, ()).unwrap().0;
+        let word = |at: usize| u32::from_le_bytes(heap[at..at + 4].try_into().unwrap());
+        let is_name = |at: &usize| word(at - 16) as usize == text.len() && word(at - 12) >> 28 == 0b0100;
+        let places = heap.windows(text.len()).enumerate().filter(|(_, bytes)| *bytes == text.as_bytes());
+        let found = places.map(|(at, _)| at).filter(|at| *at >= 16).filter(is_name);
+        found.map(|at| word(at - 12)).map(|bits| (bits >> 27 & 1 == 1, bits & 0x7ff_ffff)).collect()
+    }
+
+    #[test]
+    fn hashes_are_fresh_in_every_session_and_the_images_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = Config { data_dir: dir.path().to_owned(), sessions_max: 4, ..Config::default() };
+        let engine = Engine::new(config).unwrap();
+        let image = engine.image(&Recipe::default()).unwrap();
+        let (done, found) = mpsc::channel();
+        for _ in 0..3 {
+            let (image, done) = (image.clone(), done.clone());
+            engine.spawn(move || {
+                let sandbox = image.start(Setup::default()).unwrap();
+                let script = Script { source: "freshName = [].toLocaleString()", name: "test.js", mode: Mode::Script };
+                let ran = sandbox.run(script, &Stop::default(), Box::new(|_, _| ()));
+                let mut sandbox = ran.sandbox.unwrap();
+                done.send((names(&mut sandbox, "freshName"), names(&mut sandbox, "toLocaleString"))).unwrap();
+            });
+        }
+        let found: Vec<_> = found.iter().take(3).collect();
+        let mut fresh: Vec<_> = found.iter().flat_map(|(own, _)| own).collect();
+        fresh.sort_unstable();
+        fresh.dedup();
+        assert!(fresh.len() == 3 && fresh.iter().all(|(own, _)| *own), "a name of the session's own: {found:x?}");
+        let first = &found[0].1;
+        assert!(matches!(first[..], [(false, _)]) && found.iter().all(|(_, image)| image == first), "{found:x?}");
+    }
+}
