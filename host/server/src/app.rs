@@ -20,8 +20,6 @@ pub struct App {
     pub registry: Registry,
     /// Files of libraries.
     pub libraries: Libraries,
-    /// Directories that sessions may be given.
-    pub worktrees: Worktrees,
     /// Requests that are done once.
     pub idempotency: api::InProgress,
     /// What the operator decided.
@@ -64,9 +62,9 @@ impl App {
             ..defaults
         })?;
         let libraries = Libraries::new(config.library_cache.clone());
-        let registry = Registry::new(engine.clone(), store.clone(), libraries.clone(), &config);
+        let registry = Registry::new(engine.clone(), store.clone(), libraries.clone(), worktrees, &config);
         let idempotency = api::InProgress::default();
-        Ok(Arc::new(App { store, engine, registry, libraries, worktrees, idempotency, config }))
+        Ok(Arc::new(App { store, engine, registry, libraries, idempotency, config }))
     }
 
     /// Serves until `stop` resolves. Then no more connections are taken; what runs has [`Config::grace`] to finish and is

@@ -3,9 +3,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::{
-    ErrorCode, Execution, ExecutionStatus, LibraryName, Limits, Session as Row, SessionId, StartupFile, TenantId,
+    ErrorCode, Execution, ExecutionStatus, LibraryName, Limits, Session as Row, SessionId, Settings, StartupFile,
+    TenantId,
 };
-use sandbox::{Engine, Image, Library, Recipe, Root, Sandbox, Setup};
+use sandbox::{Engine, Library, Recipe, Root, Sandbox, Setup};
 use store::{NewSession, Store, WholeTemplate};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -16,6 +17,7 @@ use crate::fault::Fault;
 use crate::libraries::Libraries;
 use crate::run::{Executed, LiveRun, Place, Runner, What};
 use crate::session::Session;
+use crate::worktrees::Worktrees;
 
 /// Images that are built at once. One build keeps a core busy for a second or two.
 const BUILDS_MAX: usize = 2;
@@ -29,6 +31,7 @@ struct Shared {
     engine: Engine,
     store: Store,
     libraries: Libraries,
+    worktrees: Worktrees,
     live: Live,
     /// A permit for every session that may be live; a session's task holds its permit until its heap is gone.
     room: Arc<Semaphore>,
@@ -54,7 +57,7 @@ impl Live {
     }
 }
 
-/// What a client asks for when it creates a session, with the template looked up and the worktree opened.
+/// What a client asks for when it creates a session, with the template looked up.
 pub struct Wish {
     /// The template with its lists.
     pub whole: WholeTemplate,
@@ -64,18 +67,27 @@ pub struct Wish {
     pub base_commit_oid: String,
     /// As the client sent it; empty when there is none.
     pub worktree_path: String,
-    /// The directory behind it.
-    pub root: Option<Root>,
+}
+
+/// What is known of a session to be when the disk and the images in memory have been looked at.
+enum Outlook {
+    /// Its heap.
+    Live(Sandbox),
+    /// Its image has to be built first.
+    Unbuilt(Recipe, Setup),
+    /// It won't be.
+    Failed(Fault),
 }
 
 impl Registry {
     /// An empty registry.
-    pub fn new(engine: Engine, store: Store, libraries: Libraries, config: &Config) -> Self {
+    pub fn new(engine: Engine, store: Store, libraries: Libraries, worktrees: Worktrees, config: &Config) -> Self {
         Registry {
             shared: Arc::new(Shared {
                 engine,
                 store,
                 libraries,
+                worktrees,
                 live: Live::default(),
                 room: Arc::new(Semaphore::new(config.sessions_max as usize)),
                 builds: Semaphore::new(BUILDS_MAX),
@@ -178,19 +190,36 @@ impl Registry {
 }
 
 impl Shared {
-    /// In the contract's order: row, modules, libraries, startup files, ready.
+    /// In the contract's order: worktree, row, modules, libraries, startup files, ready. What needs the disk is looked at
+    /// in one go off the I/O threads, for each way there and back costs more than starting a heap does.
     async fn create(self: Arc<Self>, tenant: TenantId, wish: Wish) -> Result<(Row, Session), Fault> {
         let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else { return Err(self.full()) };
         let id = SessionId::from(Uuid::now_v7());
-        let Wish { whole, workspace_id, base_commit_oid, worktree_path, root } = wish;
-        let template = whole.template.id;
+        let Wish { whole, workspace_id, base_commit_oid, worktree_path } = wish;
+        let (template, esm) = (whole.template.id, whole.settings.runtime.esm);
+        let files = whole.startup_files.clone();
+        let shared = Arc::clone(&self);
+        let path = worktree_path.clone();
+        let look = move || -> Result<_, Fault> {
+            let root = match path.as_str() {
+                "" => None,
+                path => Some(shared.worktrees.open(path)?),
+            };
+            Ok((root.clone(), shared.look(whole, root)))
+        };
+        let (root, outlook) = blocking(look).await?.map_err(|fault| fault.with("template_id", template))?;
+
         let new = NewSession { id, template, workspace_id, base_commit_oid, worktree_path, created_at: clock::now() };
         self.store.session_starts(tenant, new).await?;
-        let place = Place { session: id, root, esm: whole.settings.runtime.esm };
+        let place = Place { session: id, root, esm };
         let runner = Runner { tenant, place, engine: self.engine.clone(), store: self.store.clone() };
         let started = async {
-            let sandbox = self.sandbox(&whole, runner.place.root.clone()).await?;
-            startup(&runner, sandbox, &whole.startup_files).await
+            let sandbox = match outlook {
+                Outlook::Live(sandbox) => sandbox,
+                Outlook::Unbuilt(recipe, setup) => self.build(recipe, setup).await?,
+                Outlook::Failed(fault) => return Err(fault),
+            };
+            startup(&runner, sandbox, &files).await
         };
         let sandbox = match started.await {
             Ok(sandbox) => sandbox,
@@ -214,28 +243,30 @@ impl Shared {
         Ok((row, session))
     }
 
-    /// A heap of the template's image. An image that has to be built waits for its turn without a thread.
-    async fn sandbox(self: &Arc<Self>, whole: &WholeTemplate, root: Option<Root>) -> Result<Sandbox, Fault> {
-        let names = whole.template.libraries.clone();
-        let modules = whole.template.exposed_modules.clone();
-        let mut settings = whole.settings.clone();
-        settings.limits = settings.limits.at_most(&self.ceiling);
-        let setup = Setup { settings, root, grants: whole.grants.clone() };
-
-        let shared = Arc::clone(self);
-        let look = move || -> Result<_, Fault> {
-            let recipe = Recipe { modules, libraries: shared.libraries(&names)? };
-            Ok((shared.engine.image_at_hand(&recipe).map_err(|e| shared.start_fault(&e))?, recipe))
+    /// Blocks, but never for as long as a build takes.
+    fn look(&self, whole: WholeTemplate, root: Option<Root>) -> Outlook {
+        let WholeTemplate { template, settings, grants, .. } = whole;
+        let settings = Settings { limits: settings.limits.at_most(&self.ceiling), ..settings };
+        let setup = Setup { settings, root, grants };
+        let libraries = match self.libraries(&template.libraries) {
+            Ok(libraries) => libraries,
+            Err(fault) => return Outlook::Failed(fault),
         };
-        let (image, recipe) = blocking(look).await??;
-        let shared = Arc::clone(self);
-        let start = move |image: Arc<Image>| image.start(setup).map_err(|error| shared.start_fault(&error));
-        if let Some(image) = image {
-            return blocking(move || start(image)).await?;
-        }
+        let recipe = Recipe { modules: template.exposed_modules, libraries };
+        let started = match self.engine.image_at_hand(&recipe) {
+            Ok(Some(image)) => image.start(setup),
+            Ok(None) => return Outlook::Unbuilt(recipe, setup),
+            Err(error) => Err(error),
+        };
+        started.map_or_else(|error| Outlook::Failed(self.start_fault(&error)), Outlook::Live)
+    }
+
+    /// A heap of an image that has to be built, after those that were asked for before.
+    async fn build(self: &Arc<Self>, recipe: Recipe, setup: Setup) -> Result<Sandbox, Fault> {
         let _turn = self.builds.acquire().await.map_err(Fault::internal)?;
         let shared = Arc::clone(self);
-        blocking(move || start(shared.engine.image(&recipe).map_err(|error| shared.start_fault(&error))?)).await?
+        let build = move || shared.engine.image(&recipe)?.start(setup);
+        blocking(build).await?.map_err(|error| self.start_fault(&error))
     }
 
     fn libraries(&self, names: &[LibraryName]) -> Result<Vec<Library>, Fault> {

@@ -57,20 +57,18 @@ impl Worktrees {
         Ok(Worktrees(Arc::new(Inner { roots, data_dir })))
     }
 
-    /// What can be said of a path without looking.
-    pub fn check(&self, path: &str) -> Result<(), Fault> {
-        if !Path::new(path).is_absolute() {
-            return Err(Fault::validation("worktree_path must be absolute"));
-        }
-        Ok(())
+    /// Opens a directory that sessions may have. Blocks.
+    pub fn open(&self, path: &str) -> Result<Root, Fault> {
+        self.0.open(Path::new(path)).map_err(|refused| refused.with("worktree_path", path))
     }
+}
 
-    /// Opens a directory that sessions may have, off the I/O threads.
-    pub async fn open(&self, path: &str) -> Result<Root, Fault> {
-        let (inner, owned) = (Arc::clone(&self.0), PathBuf::from(path));
-        let opened = tokio::task::spawn_blocking(move || inner.open(&owned)).await.map_err(Fault::internal)?;
-        opened.map_err(|refused| refused.with("worktree_path", path))
+/// What can be said of a worktree's path without looking.
+pub fn check(path: &str) -> Result<(), Fault> {
+    if !Path::new(path).is_absolute() {
+        return Err(Fault::validation("worktree_path must be absolute"));
     }
+    Ok(())
 }
 
 impl Inner {

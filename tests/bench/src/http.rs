@@ -158,6 +158,8 @@ pub fn serve(report: &mut Report, dir: &Path, library: Option<&Library>) -> anyh
     if let Some(library) = library {
         std::fs::create_dir_all(place.path().join(".vm-cache/libraries"))?;
         std::fs::write(place.path().join(".vm-cache/libraries/library-1.0.0.js"), library.source())?;
+        // A file that was written just now is read again each time: it may change without a new time.
+        std::thread::sleep(Duration::from_secs(3));
         let with = client.created("/templates", r#"{"name":"with","libraries":["library"]}"#);
         client.session(&with);
         // By turns, so that both see the same disk.

@@ -17,6 +17,7 @@ use crate::fault::Fault;
 use crate::registry::Wish;
 use crate::run::What;
 use crate::session::Session;
+use crate::worktrees;
 
 /// Executions of a list, unless the client says otherwise.
 const LIMIT: u32 = 50;
@@ -163,15 +164,11 @@ pub(super) async fn run_once(State(app): State<Arc<App>>, Tenant(tenant): Tenant
     };
     let worktree_path = body.worktree_path.unwrap_or_default();
     if !worktree_path.is_empty() {
-        app.worktrees.check(&worktree_path)?;
+        worktrees::check(&worktree_path)?;
     }
     let whole = super::templates::usable(&app, tenant, template_id).await?;
-    let root = match worktree_path.as_str() {
-        "" => None,
-        path => Some(app.worktrees.open(path).await.map_err(|fault| fault.with("template_id", template_id))?),
-    };
     let label = || "run".to_owned();
-    let wish = Wish { whole, workspace_id: label(), base_commit_oid: label(), worktree_path, root };
+    let wish = Wish { whole, workspace_id: label(), base_commit_oid: label(), worktree_path };
     let execution = app.registry.run_once(tenant, wish, what).await?;
     tracing::Span::current().record("execution", tracing::field::display(execution.id));
     let mut events = Vec::new();
