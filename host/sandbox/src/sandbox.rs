@@ -347,7 +347,12 @@ mod tests {
             let (image, done) = (image.clone(), done.clone());
             engine.spawn(move || {
                 let sandbox = image.start(Setup::default()).unwrap();
-                let script = Script { source: "freshName = [].toLocaleString()", name: "test.js", mode: Mode::Script };
+                let script = Script {
+                    prologue: "",
+                    source: "freshName = [].toLocaleString()",
+                    name: "test.js",
+                    mode: Mode::Script,
+                };
                 let ran = sandbox.run(script, &Stop::default(), Box::new(|_, _| ()));
                 let mut sandbox = ran.sandbox.unwrap();
                 done.send((names(&mut sandbox, "freshName"), names(&mut sandbox, "toLocaleString"))).unwrap();

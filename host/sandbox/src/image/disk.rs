@@ -4,8 +4,13 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const KEY_FILE: &str = "key";
+/// Begins the name of a file that is being written.
+const NEW: &str = ".new-";
+/// Such a file of this age is nobody's any more.
+const HALF_WRITTEN: Duration = Duration::from_secs(3_600);
 const MAC_LEN: usize = blake3::OUT_LEN;
 
 /// The directory of compiled images, and the key that vouches for its files.
@@ -19,6 +24,7 @@ impl Disk {
     /// Opens or creates `dir`, readable for its owner alone, and its key.
     pub(crate) fn open(dir: &Path) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        sweep(dir);
         Ok(Disk { key: read_or_create_key(&dir.join(KEY_FILE))?, dir: dir.to_owned() })
     }
 
@@ -43,7 +49,7 @@ impl Disk {
 
     /// Writes `name` so that a reader sees the old file or the whole new one.
     pub(crate) fn store(&self, name: &str, purpose: &str, payload: &[u8]) -> io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.dir)?;
+        let mut file = tempfile::Builder::new().prefix(NEW).tempfile_in(&self.dir)?;
         file.write_all(self.mac(name, purpose, payload).as_bytes())?;
         file.write_all(payload)?;
         file.persist(self.dir.join(name)).map_err(|error| error.error)?;
@@ -83,6 +89,20 @@ impl Disk {
     }
 }
 
+/// Removes what processes that were killed left half written. Nobody writes for as long as an hour.
+fn sweep(dir: &Path) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    let old = |entry: &fs::DirEntry| {
+        let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok()?;
+        Some(modified.elapsed().ok()? > HALF_WRITTEN)
+    };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(NEW) && old(&entry) == Some(true) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Two processes may start at once: whoever links its key first wins, and the other reads it.
 fn read_or_create_key(path: &Path) -> io::Result<[u8; blake3::KEY_LEN]> {
     if let Some(key) = read_key(path)? {
@@ -92,7 +112,7 @@ fn read_or_create_key(path: &Path) -> io::Result<[u8; blake3::KEY_LEN]> {
     getrandom::fill(&mut key).map_err(io::Error::other)?;
     let parent = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
-        .prefix(".new-")
+        .prefix(NEW)
         .make_in(parent, |path| OpenOptions::new().write(true).create_new(true).mode(0o600).open(path))?;
     file.write_all(&key)?;
     file.as_file().sync_all()?;
@@ -149,6 +169,19 @@ mod tests {
             fs::write(dir.path().join("a"), &good[..len]).unwrap();
             assert_eq!(disk.load("a", "test"), None, "{len} bytes");
         }
+    }
+
+    #[test]
+    fn what_was_left_half_written_goes_after_an_hour() {
+        let dir = tempfile::tempdir().unwrap();
+        let [old, young] = [".new-old", ".new-young"].map(|name| dir.path().join(name));
+        for path in [&old, &young] {
+            fs::write(path, "half").unwrap();
+        }
+        let then = std::time::SystemTime::now() - HALF_WRITTEN - Duration::from_secs(1);
+        fs::File::options().write(true).open(&old).unwrap().set_modified(then).unwrap();
+        Disk::open(dir.path()).unwrap();
+        assert!(!old.exists() && young.exists());
     }
 
     #[test]
