@@ -162,10 +162,10 @@ pub(super) async fn run_once(State(app): State<Arc<App>>, Tenant(tenant): Tenant
         _ => return Err(Fault::validation("either input or path is required")),
     };
     let worktree_path = body.worktree_path.unwrap_or_default();
+    let whole = super::templates::usable(&app, tenant, template_id).await?;
     if !worktree_path.is_empty() {
         app.worktrees.check(&worktree_path)?;
     }
-    let whole = super::templates::usable(&app, tenant, template_id).await?;
     let root = match worktree_path.as_str() {
         "" => None,
         path => Some(app.worktrees.open(path).await.map_err(|fault| fault.with("template_id", template_id))?),
