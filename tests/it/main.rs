@@ -7,6 +7,7 @@
 )]
 
 mod cases;
+mod contract;
 mod conversion;
 mod database;
 mod engine;
