@@ -6,6 +6,7 @@
     reason = "a test that can't go on should panic"
 )]
 
+mod additions;
 mod cases;
 mod contract;
 mod conversion;
