@@ -191,12 +191,32 @@ impl Server {
         }
     }
 
+    /// The server's process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Host and port, for a socket of one's own.
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.join("server.log")).unwrap()
+    }
+
     /// A request with any method, path (below `/api/v1`) and body.
     pub fn send(&self, method: &str, path: &str, body: Option<&str>) -> Answer {
-        let request = ureq::http::Request::builder()
-            .method(method)
-            .uri(format!("{}/api/v1{path}", self.url))
-            .header("Content-Type", "application/json");
+        self.send_with(method, path, &[("Content-Type", "application/json")], body)
+    }
+
+    /// The same, with headers.
+    pub fn send_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&str>) -> Answer {
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}/api/v1{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         let answer = match body {
             Some(body) => self.agent.run(request.body(body.to_owned()).unwrap()),
             None => self.agent.run(request.body(()).unwrap()),
@@ -264,6 +284,28 @@ impl Server {
         let execution = self.eval(session, input);
         assert_eq!(execution["status"], "ok", "{input}: {execution}");
         execution["result"]["preview"].as_str().unwrap().to_owned()
+    }
+
+    /// Takes `input` on without waiting for its end; the execution, which is `running`.
+    pub fn begin(&self, session: &str, input: &str) -> Value {
+        let body = json!({ "session_id": session, "input": input }).to_string();
+        let answer = self.send_with("POST", "/executions/repl", &[("Prefer", "respond-async")], Some(&body));
+        answer.expect(202).json
+    }
+
+    /// Waits for the end of an execution; its final row.
+    #[track_caller]
+    pub fn ended(&self, execution: &Value) -> Value {
+        let path = format!("/executions/{}", execution["id"].as_str().unwrap());
+        let began = Instant::now();
+        loop {
+            let row = self.get(&path).expect(200).json;
+            if row["status"] != "running" {
+                return row;
+            }
+            assert!(began.elapsed() < PATIENCE, "it never ends: {row}");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// The events of an execution.

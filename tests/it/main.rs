@@ -6,8 +6,10 @@
     reason = "a test that can't go on should panic"
 )]
 
+mod additions;
 mod cases;
 mod cli;
+mod contract;
 mod conversion;
 mod database;
 mod engine;

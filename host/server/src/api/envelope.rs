@@ -6,14 +6,14 @@ use std::task::Poll;
 use std::time::Instant;
 
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::Instrument;
 use tracing::field::Empty;
 use uuid::Uuid;
 
-use super::error;
+use super::{error, leftover};
 use crate::fault::Fault;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -23,9 +23,15 @@ pub(super) async fn wrap(request: Request, next: Next) -> Response {
     let id = Uuid::new_v4();
     let started = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (request, leftover) = leftover::hold(request);
     let span = tracing::info_span!("request", %id, tenant = Empty, session = Empty, execution = Empty);
     let handled = no_panic(next.run(request)).instrument(span.clone()).await;
     let mut response = handled.unwrap_or_else(|| Fault::internal("a handler panicked").into_response());
+    if let Some(leftover) = leftover
+        && !leftover.is_read().await
+    {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     let _in_span = span.enter();
     if let Some(fault) = response.extensions_mut().remove::<Arc<Fault>>() {
         error::write(&fault, id, &mut response);

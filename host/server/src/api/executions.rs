@@ -163,10 +163,10 @@ pub(super) async fn run_once(State(app): State<Arc<App>>, Tenant(tenant): Tenant
         _ => return Err(Fault::validation("either input or path is required")),
     };
     let worktree_path = body.worktree_path.unwrap_or_default();
+    let whole = super::templates::usable(&app, tenant, template_id).await?;
     if !worktree_path.is_empty() {
         worktrees::check(&worktree_path)?;
     }
-    let whole = super::templates::usable(&app, tenant, template_id).await?;
     let label = || "run".to_owned();
     let wish = Wish { whole, workspace_id: label(), base_commit_oid: label(), worktree_path };
     let execution = app.registry.run_once(tenant, wish, what).await?;

@@ -74,17 +74,17 @@ async fn once(app: Arc<App>, tenant: TenantId, key: String, request: Request, ne
     digest.update(&body);
     let digest: [u8; 32] = digest.finalize().into();
 
-    let underway = app.idempotency.begin(tenant, &key).ok_or_else(|| conflict("in_progress"))?;
-    match app.store.reserve_key(tenant, key.clone(), digest, clock::now()).await? {
-        Reserved::Answered(kept) => return replay(kept),
-        Reserved::Different => return Err(conflict("different_request")),
-        Reserved::Unanswered => return Err(conflict("outcome_unknown")),
-        Reserved::Fresh => {}
-    }
-    let request = Request::from_parts(parts, Body::from(body));
-    // In a task of its own: a client that goes away, and comes back with the same key, finds the answer.
+    // In a task of its own, from the first trace that a key leaves: a client that goes away, and comes back with the same
+    // key, finds the answer.
     let task = tokio::spawn(async move {
-        let response = next.run(request).await;
+        let underway = app.idempotency.begin(tenant, &key).ok_or_else(|| conflict("in_progress"))?;
+        match app.store.reserve_key(tenant, key.clone(), digest, clock::now()).await? {
+            Reserved::Answered(kept) => return replay(kept),
+            Reserved::Different => return Err(conflict("different_request")),
+            Reserved::Unanswered => return Err(conflict("outcome_unknown")),
+            Reserved::Fresh => {}
+        }
+        let response = next.run(Request::from_parts(parts, Body::from(body))).await;
         let answer = keep(&app, tenant, &key, response).await;
         drop(underway);
         answer
@@ -106,12 +106,13 @@ async fn keep(app: &App, tenant: TenantId, key: &str, response: Response) -> Res
             Ok(Response::from_parts(parts, Body::from(body)))
         }
         // A session that did not start, an execution that said too much: rows are there to show for it.
-        (422, Some(fault)) if fault.details.contains_key("session_id") => {
+        (422, Some(fault)) if fault.details.contains_key("session_id") && fault.code != ErrorCode::InvalidPath => {
             let kept = Kept { status: status.as_u16(), location: None, body: error::body(&fault, &fault.message) };
             app.store.keep_answer(tenant, key.to_owned(), kept).await?;
             Ok(response)
         }
-        (500..=599, _) => Ok(response),
+        // All but a server that is full: that did nothing.
+        (500..=599, fault) if fault.as_ref().is_none_or(|fault| fault.code != ErrorCode::SessionLimit) => Ok(response),
         _ => {
             app.store.release_key(tenant, key.to_owned()).await?;
             Ok(response)

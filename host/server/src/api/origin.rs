@@ -24,11 +24,8 @@ pub(super) struct Pages {
     pub(super) origins: Arc<[HeaderValue]>,
 }
 
-/// What browsers ask for on behalf of the operator's origins. Without any, nothing is allowed.
+/// What browsers ask for on behalf of the operator's origins.
 pub(super) fn cors(pages: &Pages) -> CorsLayer {
-    if pages.origins.is_empty() {
-        return CorsLayer::new();
-    }
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(pages.origins.iter().cloned()))
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])

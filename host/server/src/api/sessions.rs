@@ -59,8 +59,8 @@ pub(super) async fn create(State(app): State<Arc<App>>, Tenant(tenant): Tenant, 
     let base_commit_oid = required_within(body.base_commit_oid, "base_commit_oid", LABEL_BYTES_MAX)?;
     let worktree_path = required_within(body.worktree_path, "worktree_path", PATH_BYTES_MAX)?;
     let template_id: TemplateId = extract::id(&template_id)?;
-    worktrees::check(&worktree_path)?;
     let whole = super::templates::usable(&app, tenant, template_id).await?;
+    worktrees::check(&worktree_path)?;
     let wish = Wish { whole, workspace_id, base_commit_oid, worktree_path };
     let row = app.registry.create(tenant, wish).await?;
     tracing::Span::current().record("session", tracing::field::display(row.id));
