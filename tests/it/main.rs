@@ -20,6 +20,7 @@ mod image;
 mod libraries;
 mod limits;
 mod npm;
+mod readme;
 mod recursion;
 mod registry;
 mod restart;
