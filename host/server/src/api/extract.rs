@@ -37,7 +37,7 @@ impl<S: Sync> FromRequestParts<S> for Tenant {
 }
 
 /// An id that is called so in paths, bodies and messages.
-pub(super) trait NamedId: Sized {
+pub(super) trait NamedId: Sized + fmt::Display {
     const NAME: &'static str;
     fn from_text(raw: &str) -> Result<Self, IdError>;
 }
@@ -77,7 +77,10 @@ pub(super) struct PathId<T>(pub T);
 impl<T: NamedId, S: Send + Sync> FromRequestParts<S> for PathId<T> {
     type Rejection = Fault;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
-        id(&path_param(parts, state, T::NAME).await?).map(PathId)
+        let id = id::<T>(&path_param(parts, state, T::NAME).await?)?;
+        // What the request's span has no place for is not recorded.
+        tracing::Span::current().record(T::NAME.trim_end_matches("_id"), tracing::field::display(&id));
+        Ok(PathId(id))
     }
 }
 
@@ -251,8 +254,48 @@ pub(super) fn config(value: Option<Box<RawValue>>, name: &str) -> Result<Box<Raw
 /// A JSON object, or none when it is absent or null.
 pub(super) fn object(value: Option<Box<RawValue>>, name: &str) -> Result<Option<Box<RawValue>>, Fault> {
     match value {
-        Some(json) if json.get().starts_with('{') => Ok(Some(json)),
+        Some(json) if json.get().starts_with('{') => {
+            RawValue::from_string(compact(json.get())).map(Some).map_err(Fault::internal)
+        }
         Some(json) if json.get() != "null" => Err(Fault::validation(format!("{name} must be a JSON object"))),
         _ => Ok(None),
+    }
+}
+
+/// Valid JSON without the blanks between its parts, and otherwise as it is: what is answered is one line, whatever was
+/// sent.
+fn compact(json: &str) -> String {
+    let (mut in_string, mut escaped) = (false, false);
+    json.chars()
+        .filter(|c| {
+            if in_string {
+                (in_string, escaped) = (escaped || *c != '"', !escaped && *c == '\\');
+                return true;
+            }
+            in_string = *c == '"';
+            !c.is_ascii_whitespace()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn blanks_go_and_texts_stay() {
+        let json = "{ \"a b\" : [ 1.50 , \"\\\" \\\\\" , { } ] ,\r\n\t\"c\":null }";
+        assert_eq!(compact(json), "{\"a b\":[1.50,\"\\\" \\\\\",{}],\"c\":null}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_compact_text_means_the_same(text in "\\PC{0,20}", number: i32) {
+            let value = serde_json::json!({ text.clone(): [text, number, { "x": null }] });
+            let pretty = serde_json::to_string_pretty(&value).unwrap();
+            prop_assert_eq!(compact(&pretty), value.to_string());
+        }
     }
 }
