@@ -58,6 +58,15 @@ pub(super) fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 const ABOUT: &str = "A template says what a runtime may do. A session is a live heap made from it. An execution is one run in a \
     session, with typed events. Language built-ins (JSON, Math, Date, ...) are always there and never configurable; native \
     modules are there only when the template lists them, and that list is the only list of grants.";
+/// The parts of the API, in the order in which a reader meets them.
+const TAGS: [(&str, &str); 6] = [
+    ("templates", "What a session may do: modules with their grants, libraries, startup files, settings"),
+    ("sessions", "Live heaps, each made from a template"),
+    ("executions", "Runs of JavaScript, and the events they leave"),
+    ("modules", "Native modules that templates may list"),
+    ("libraries", "JavaScript that is there before a session starts"),
+    ("system", "The server itself"),
+];
 const JSON: &str = "application/json";
 
 /// `GET /openapi.json`.
@@ -108,6 +117,7 @@ fn document() -> Value {
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" }
         },
         "servers": [{ "url": "/api/v1" }],
+        "tags": TAGS.map(|(name, description)| json!({ "name": name, "description": description })),
         "paths": paths,
         "components": { "schemas": schemas }
     })
@@ -131,7 +141,7 @@ impl Operation {
         let mut described = json!({
             "operationId": self.id,
             "summary": self.summary,
-            "tags": [self.path.split('/').nth(1).unwrap_or_default()],
+            "tags": [self.tag()],
             "parameters": self.parameters(),
             "responses": responses,
         });
@@ -139,6 +149,14 @@ impl Operation {
             described["requestBody"] = json!({ "required": true, "content": content });
         }
         described
+    }
+
+    fn tag(&self) -> &'static str {
+        match self.path.split('/').nth(1).unwrap_or_default() {
+            "run" => "executions",
+            tag if TAGS.iter().any(|(known, _)| *known == tag) => tag,
+            _ => "system",
+        }
     }
 
     fn parameters(&self) -> Vec<Value> {
