@@ -1,4 +1,6 @@
 //! `Prefer: respond-async` and `queue`.
+use std::io::Write;
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,7 +31,6 @@ fn accepted_at_once() {
     assert_eq!((&end["status"], &end["result"]["json"]), (&json!("ok"), &json!(42)), "{end}");
     assert_eq!(end["started_at"], row["started_at"]);
     assert_eq!(server.events(&end).len(), 3);
-    // Once its row is final, the session takes the next.
     server.value(&session, "1");
 
     std::fs::write(server.directory.join("f.js"), "__ARGS__.n * 2").unwrap();
@@ -139,9 +140,69 @@ fn a_crash_ends_the_queue() {
     let running = server.begin(&session, "Array.prototype.copyWithin.call({ length: 2 ** 53 - 1 }, 0, 1)");
     let rows: Vec<Value> = (0..3).map(|_| queued(&server, &session, "'ran'").expect(202).json).collect();
     assert_eq!(server.ended(&running)["status"], "timeout");
+    let ends: Vec<Value> = rows.iter().map(|row| server.ended(row)).collect();
+    // Where it could be stopped softly it goes on.
     let crashed = server.get(&format!("/sessions/{session}")).expect(200).json["status"] == "crashed";
-    for row in &rows {
-        let end = server.ended(row);
+    for end in ends {
         assert_eq!(end["status"] == "ok", !crashed, "{end}");
     }
+}
+
+/// Who goes away while waiting is not served, and its place is free again.
+#[test]
+fn waiting_clients_that_go_away() {
+    let server = Server::start();
+    let session = patient(&server);
+    server.value(&session, "var ran = 0; 1");
+    let running = server.begin(&session, "for (;;) {}");
+    for _ in 0..2 {
+        let streams: Vec<TcpStream> = (0..32)
+            .map(|_| {
+                let body = json!({ "session_id": session, "input": "ran++", "queue": true }).to_string();
+                let length = body.len();
+                let head =
+                    format!("POST /api/v1/executions/repl HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}");
+                let mut stream = TcpStream::connect(server.address()).unwrap();
+                stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).unwrap();
+                stream
+            })
+            .collect();
+        thread::sleep(Duration::from_millis(200));
+        queued(&server, &session, "1").expect_error(409, "SESSION_BUSY");
+        drop(streams);
+        thread::sleep(Duration::from_millis(200));
+    }
+    cancel(&server, &running);
+    let body = json!({ "session_id": session, "input": "ran", "queue": true });
+    assert_eq!(server.post("/executions/repl", body).expect(201).json["result"]["json"], 0);
+}
+
+/// Whoever has seen that a run is final, one way or another, may send the next: the session is not busy with its record.
+#[test]
+fn final_is_not_busy() {
+    let server = Server::start();
+    let template = server.template("t", &[]);
+    let one = |session: String| {
+        for n in 0..60 {
+            let row = server.begin(&session, if n % 3 == 2 { "for (;;) {}" } else { "1" });
+            let path = format!("/executions/{}", id(&row));
+            match n % 3 {
+                0 => while server.get(&path).expect(200).json["status"] == "running" {},
+                1 => {
+                    let accept = [("Accept", "text/event-stream")];
+                    let stream = server.send_with("GET", &format!("{path}/events"), &accept, None).expect(200);
+                    assert!(stream.text.contains("event: end"), "{}", stream.text);
+                }
+                _ => drop(cancel(&server, &row)),
+            }
+            assert_eq!(server.value(&session, "1+1"), "2", "{n}");
+        }
+    };
+    // Many at a time, so that the moment between the row and the turn is a long one.
+    thread::scope(|scope| {
+        for _ in 0..12 {
+            let session = server.session(&template);
+            scope.spawn(|| one(session));
+        }
+    });
 }

@@ -28,7 +28,7 @@ pub(super) async fn wrap(request: Request, next: Next) -> Response {
     let handled = no_panic(next.run(request)).instrument(span.clone()).await;
     let mut response = handled.unwrap_or_else(|| Fault::internal("a handler panicked").into_response());
     if let Some(leftover) = leftover
-        && !leftover.drained().await
+        && !leftover.drain().await
     {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

@@ -58,7 +58,7 @@ pub(super) fn hold(request: Request) -> (Request, Option<Leftover>) {
 
 impl Leftover {
     /// Reads the rest, if that is not much; false when there is more.
-    pub(super) async fn drained(mut self) -> bool {
+    pub(super) async fn drain(mut self) -> bool {
         if self.body.is_end_stream() {
             return true;
         }
