@@ -21,6 +21,7 @@ mod image;
 mod killing;
 mod libraries;
 mod limits;
+mod logs;
 mod npm;
 mod readme;
 mod recursion;
