@@ -463,3 +463,35 @@ fn two_lengths_are_no_second_request() {
     assert_eq!(statuses, ["404", "201"], "{answer}");
     is_well(&server);
 }
+
+/// Who does not take its answer loses it; who takes it slowly gets it.
+#[test]
+fn answers_that_nobody_takes() {
+    let server = Server::start();
+    let text = format!("// {}", "x".repeat(15 << 20));
+    server.send("PUT", "/libraries/large", Some(&text)).expect(200);
+    let read = |pause: Duration| {
+        let mut stream = connect(&server);
+        stream
+            .write_all(b"GET /api/v1/libraries/large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        let mut taken = 0;
+        let mut buffer = vec![0; 1 << 20];
+        thread::sleep(pause);
+        loop {
+            match stream.read(&mut buffer) {
+                Ok(n) if n > 0 => taken += n,
+                _ => return taken,
+            }
+            thread::sleep(pause.min(Duration::from_millis(50)));
+        }
+    };
+    let (gone, slow) = thread::scope(|scope| {
+        let gone = scope.spawn(|| read(REQUEST_TIME + SLACK));
+        let slow = scope.spawn(|| read(Duration::from_secs(2)));
+        (gone.join().unwrap(), slow.join().unwrap())
+    });
+    assert!(slow > text.len(), "{slow}");
+    assert!(gone < text.len(), "{gone}");
+    is_well(&server);
+}

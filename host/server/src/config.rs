@@ -46,8 +46,8 @@ impl Config {
     pub const LIBRARY_CACHE: &str = ".vm-cache/libraries";
     /// Largest request body unless told otherwise.
     pub const BODY_BYTES_MAX: usize = 1 << 20;
-    /// A client has so long to send a request's head, and as long again for its body. A connection on which nothing was
-    /// asked for that long is closed.
+    /// A client has so long to send a request's head, as long again for its body, and as long to take the next piece of an
+    /// answer. A connection on which nothing was asked for that long is closed.
     pub const REQUEST_TIME: Duration = Duration::from_secs(30);
     /// Ceilings unless told otherwise.
     pub const CEILING: Limits =

@@ -9,6 +9,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_io_timeout::TimeoutStream;
 
 use crate::config::Config;
 
@@ -60,12 +61,14 @@ pub(crate) async fn serve(
 async fn connection(stream: TcpStream, router: Router, mut closing: watch::Receiver<bool>) {
     // Answers are small and written whole: waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(Config::REQUEST_TIME));
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Config::REQUEST_TIME)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(router));
     let mut served = std::pin::pin!(served);
     let early = tokio::select! {
         ended = served.as_mut() => Some(ended),
