@@ -6,6 +6,7 @@
     reason = "a test that can't go on should panic"
 )]
 
+mod abuse;
 mod additions;
 mod cases;
 mod cli;
@@ -17,6 +18,7 @@ mod harness;
 mod hashes;
 mod http;
 mod image;
+mod killing;
 mod libraries;
 mod limits;
 mod npm;
