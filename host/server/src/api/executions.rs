@@ -1,10 +1,11 @@
 //! `/executions` and `/run`.
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
-use model::{Event, Execution, ExecutionId, SessionId, TemplateId};
+use model::{Event, Execution, ExecutionId, ExecutionStatus, SessionId, TemplateId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -21,6 +22,8 @@ use crate::worktrees;
 
 /// Executions of a list, unless the client says otherwise.
 const LIMIT: u32 = 50;
+/// What is neither final nor to be found among the live is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Events that `/run` answers with; the rest is to be had from the execution.
 const RUN_EVENTS_MAX: usize = 1_000_000;
 
@@ -216,15 +219,18 @@ pub(super) async fn cancel(
     Tenant(tenant): Tenant,
     PathId(id): PathId<ExecutionId>,
 ) -> Answer {
-    let row = app.store.execution(tenant, id).await?.ok_or_else(|| Fault::execution_not_found(id))?;
-    let done = app.registry.get(tenant, row.session_id).and_then(|session| session.cancel(id));
-    let Some(mut done) = done else {
-        // It may have ended between the two looks.
-        return ok(&app.store.execution(tenant, id).await?.ok_or_else(|| Fault::execution_not_found(id))?);
-    };
-    // A sender that is gone has ended, one way or another.
-    let _ = done.wait_for(|done| *done).await;
-    ok(&app.store.execution(tenant, id).await?.ok_or_else(|| Fault::execution_not_found(id))?)
+    loop {
+        let row = app.store.execution(tenant, id).await?.ok_or_else(|| Fault::execution_not_found(id))?;
+        if row.status != ExecutionStatus::Running {
+            return ok(&row);
+        }
+        match app.registry.get(tenant, row.session_id).and_then(|session| session.cancel(id)) {
+            // A sender that is gone has ended, one way or another.
+            Some(mut done) => drop(done.wait_for(|done| *done).await),
+            // Its session starts still, or is being closed, or it has ended between the two looks.
+            None => tokio::time::sleep(LOOK_AGAIN).await,
+        }
+    }
 }
 
 /// As a list, or, to a client that takes `text/event-stream`, as they come.
