@@ -282,6 +282,50 @@ fn idle_connections() {
     is_well(&server);
 }
 
+/// A server that is told to stop waits for its grace and for nobody: idle, slow and stuck clients are left.
+#[test]
+fn a_server_that_stops_waits_for_nobody() {
+    let place = tempfile::tempdir().unwrap();
+    let server = Server::start_with(place.path(), &shared_images(), &["--grace-ms", "200"]);
+    let limits = json!({ "limits": { "cpu_ms": 60_000, "wall_ms": 60_000, "max_output_kb": 10_000 } });
+    let template = server.post("/templates", json!({ "name": "t", "settings": limits })).expect(201).json;
+    let session = server.session(template["id"].as_str().unwrap());
+    let running = server.begin(&session, "for (let i = 0; i < 9000; i++) console.log('x'.repeat(500)); for (;;) {}");
+    let events = format!("/api/v1/executions/{}/events", running["id"].as_str().unwrap());
+    let queue = json!({ "session_id": session, "input": "1", "queue": true }).to_string();
+    let waits = [("Prefer", "respond-async")];
+    let queued = server.send_with("POST", "/executions/repl", &waits, Some(&queue)).expect(202).json;
+    let requests = [
+        String::new(),
+        "GET /api".to_owned(),
+        post("/templates", "Content-Length: 10\r\n"),
+        post("/nope", "Content-Length: 10\r\n"),
+        format!("GET {events} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"),
+        post("/executions/repl", &format!("Content-Length: {}\r\n", queue.len())) + &queue,
+    ];
+    let stuck: Vec<TcpStream> = requests
+        .iter()
+        .map(|request| {
+            let mut stream = connect(&server);
+            stream.write_all(request.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    thread::sleep(Duration::from_millis(300));
+    let began = Instant::now();
+    server.terminate();
+    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+    drop(stuck);
+    let server = Server::start_in(place.path(), &shared_images());
+    for row in [running, queued] {
+        let end = server.ended(&row);
+        assert_eq!((&end["status"], &end["error"]["code"]), (&json!("cancelled"), &json!("CANCELLED")), "{end}");
+    }
+    let rows = server.get(&format!("/executions?session_id={session}")).expect(200).json;
+    assert!(rows.as_array().unwrap().iter().all(|row| row["status"] == "cancelled"), "{rows}");
+    is_well(&server);
+}
+
 /// More than may be open wait, and come in when others go.
 #[test]
 fn connections_have_a_bound() {

@@ -68,3 +68,46 @@ fn what_a_client_waits_for() {
     }
     assert_eq!(server.value(&session, "1+1"), "2");
 }
+
+/// A startup file belongs to a session that nobody can reach yet: the answer waits for its end all the same.
+#[test]
+fn what_can_not_be_stopped_is_waited_for() {
+    let server = Arc::new(Server::start());
+    std::fs::write(server.directory.join("s.js"), "const t = Date.now(); while (Date.now() - t < 500);").unwrap();
+    let whole = json!({ "name": "t", "startup_files": [{ "path": "s.js" }] });
+    let template = id(&server.post("/templates", whole).expect(201).json).to_owned();
+    let starting = {
+        let server = Arc::clone(&server);
+        thread::spawn(move || server.session(&template))
+    };
+    let running = loop {
+        let sessions = server.get("/sessions?status=starting").expect(200).json;
+        let Some(session) = sessions.get(0) else { continue };
+        let rows = server.get(&format!("/executions?session_id={}", id(session))).expect(200).json;
+        if rows[0]["status"] == "running" {
+            break rows[0].clone();
+        }
+    };
+    let end = cancel(&server, &running);
+    assert!(end["ended_at"].is_string() && end["status"] != "running", "{end}");
+    starting.join().unwrap();
+}
+
+/// Closing and cancelling at the same time: both answer with what is final.
+#[test]
+fn closed_meanwhile() {
+    let server = Arc::new(Server::start());
+    let template = server.template("t", &[]);
+    for n in 0..20 {
+        let session = server.session(&template);
+        let running = server.begin(&session, "for (;;) {}");
+        let closing = {
+            let server = Arc::clone(&server);
+            thread::spawn(move || server.send("DELETE", &format!("/sessions/{session}"), None).expect(200))
+        };
+        thread::sleep(Duration::from_micros(n * 200));
+        let end = cancel(&server, &running);
+        assert_eq!((&end["status"], &end["error"]["code"]), (&json!("cancelled"), &json!("CANCELLED")), "{end}");
+        assert_eq!(closing.join().unwrap().json["status"], "closed");
+    }
+}

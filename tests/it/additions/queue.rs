@@ -1,4 +1,6 @@
 //! `Prefer: respond-async` and `queue`.
+use std::io::Write;
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -144,4 +146,33 @@ fn a_crash_ends_the_queue() {
         let end = server.ended(row);
         assert_eq!(end["status"] == "ok", !crashed, "{end}");
     }
+}
+
+/// Who goes away while waiting is not served, and its place is free again.
+#[test]
+fn waiting_clients_that_go_away() {
+    let server = Server::start();
+    let session = patient(&server);
+    server.value(&session, "var ran = 0; 1");
+    let running = server.begin(&session, "for (;;) {}");
+    for _ in 0..2 {
+        let streams: Vec<TcpStream> = (0..32)
+            .map(|_| {
+                let body = json!({ "session_id": session, "input": "ran++", "queue": true }).to_string();
+                let length = body.len();
+                let head =
+                    format!("POST /api/v1/executions/repl HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}");
+                let mut stream = TcpStream::connect(server.address()).unwrap();
+                stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).unwrap();
+                stream
+            })
+            .collect();
+        thread::sleep(Duration::from_millis(200));
+        queued(&server, &session, "1").expect_error(409, "SESSION_BUSY");
+        drop(streams);
+        thread::sleep(Duration::from_millis(200));
+    }
+    cancel(&server, &running);
+    let body = json!({ "session_id": session, "input": "ran", "queue": true });
+    assert_eq!(server.post("/executions/repl", body).expect(201).json["result"]["json"], 0);
 }

@@ -191,6 +191,9 @@ fn a_closed_session_ends_its_streams() {
     let row = server.begin(&session, "console.log('begun'); for (;;) {}");
     let stream = Stream::open(&server, &row, "", &[]);
     let rest = thread::spawn(move || stream.rest());
+    let accept = [("Accept", "text/event-stream")];
+    let head = server.send_with("HEAD", &format!("/executions/{}/events", id(&row)), &accept, None).expect(200);
+    assert_eq!(head.text, "", "not kept waiting");
     server.send("DELETE", &format!("/sessions/{session}"), None).expect(200);
     agree(&server, &row, &rest.join().unwrap(), 0);
 }
