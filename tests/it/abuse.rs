@@ -380,7 +380,7 @@ fn malformed_requests() {
         "GET /api/v1/sessions?status=%FF&limit=%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n",
         &format!("GET /{long} HTTP/1.1\r\n{host}\r\n"),
-        &format!("{long}"),
+        &long,
         &format!("{get}X: {long}\r\n\r\n"),
         &format!("{get}{long}: y\r\n\r\n"),
         &format!("{get}{many}\r\n"),
