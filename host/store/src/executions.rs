@@ -137,7 +137,8 @@ impl Store {
             let Some(key) = sessions::key(c, tenant, session)? else { return Ok(()) };
             c.prepare_cached(
                 "DELETE FROM executions WHERE session = ?1 AND status <> 'running' AND key <=
-                 (SELECT key FROM executions WHERE session = ?1 ORDER BY key DESC LIMIT 1 OFFSET ?2)",
+                 (SELECT key FROM executions WHERE session = ?1 AND status <> 'running'
+                  ORDER BY key DESC LIMIT 1 OFFSET ?2)",
             )?
             .execute(params![key, keep])?;
             Ok(())
