@@ -1,4 +1,5 @@
 //! One execution: from what a client asked for to its final row and events.
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::{
@@ -117,6 +118,8 @@ pub struct LiveRun {
     pub(crate) stop: Stop,
     pub(crate) cancelled: Notify,
     log: Mutex<EventLog>,
+    /// The script has ended; its final row is being written.
+    over: AtomicBool,
     /// True once its final row and its events are on the disk. Touched at every event while anyone listens.
     done: watch::Sender<bool>,
 }
@@ -128,6 +131,7 @@ impl LiveRun {
             stop: Stop::default(),
             cancelled: Notify::new(),
             log: Mutex::default(),
+            over: AtomicBool::new(false),
             done: watch::Sender::new(false),
         })
     }
@@ -146,6 +150,11 @@ impl LiveRun {
     pub(crate) fn cancel(&self) {
         self.stop.cancel();
         self.cancelled.notify_one();
+    }
+
+    /// Nothing runs any more, and the final row may be on the disk.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
     }
 
     pub(crate) fn is_done(&self) {
@@ -240,6 +249,7 @@ impl Runner {
             let message = "The sandbox crashed and its heap is gone";
             Finished { sandbox: None, end: run.ended(ExecutionStatus::Error, ErrorCode::SessionCrashed, message) }
         });
+        run.over.store(true, Ordering::Release);
         let code = end.error.as_ref().and_then(|error| error.code);
         let recorded = match &sandbox {
             Some(_) => self.store.execution_ends(self.tenant, end, run.take_log()).await,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::{ErrorCode, Execution, ExecutionId, Session as Row};
 use sandbox::Sandbox;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot, watch};
 
 use crate::clock;
 use crate::fault::Fault;
@@ -115,7 +115,7 @@ impl Session {
     /// Runs it and answers once its end is on the disk. Busy is an answer at once, without a row, unless the request
     /// would rather wait. Once begun, the run goes on to its end even if the caller loses interest.
     pub async fn run(&self, what: What, queue: bool) -> Result<Execution, Fault> {
-        let turn = match self.try_turn()? {
+        let turn = match self.turn_if_free().await? {
             Some(turn) => turn,
             None if queue => {
                 let _place = self.queue_place()?;
@@ -137,7 +137,7 @@ impl Session {
     }
 
     async fn accept_here(self, what: What, queue: bool) -> Result<Execution, Fault> {
-        let turn = self.try_turn()?;
+        let turn = self.turn_if_free().await?;
         let place = match &turn {
             None if queue => Some(self.queue_place()?),
             None => return Err(self.busy()),
@@ -205,13 +205,21 @@ impl Session {
         Ok(answered)
     }
 
-    fn try_turn(&self) -> Result<Option<OwnedSemaphorePermit>, Fault> {
-        use tokio::sync::TryAcquireError;
-        match Arc::clone(&self.0.turn).try_acquire_owned() {
-            Ok(turn) => Ok(Some(turn)),
-            Err(TryAcquireError::NoPermits) => Ok(None),
-            Err(TryAcquireError::Closed) => Err(self.not_ready()),
+    /// The turn, unless the session is busy. It is not with a run that is over and only being recorded: whoever has seen
+    /// its final row may send the next.
+    async fn turn_if_free(&self) -> Result<Option<OwnedSemaphorePermit>, Fault> {
+        {
+            let state = self.0.runs.state();
+            match Arc::clone(&self.0.turn).try_acquire_owned() {
+                Ok(turn) => return Ok(Some(turn)),
+                Err(TryAcquireError::Closed) => return Err(self.not_ready()),
+                // Behind others that wait it would be a queue.
+                Err(TryAcquireError::NoPermits) if self.0.queue.available_permits() < QUEUE_MAX => return Ok(None),
+                Err(TryAcquireError::NoPermits) if state.live.values().any(|run| run.is_over()) => {}
+                Err(TryAcquireError::NoPermits) => return Ok(None),
+            }
         }
+        self.wait_for_turn().await.map(Some)
     }
 
     async fn wait_for_turn(&self) -> Result<OwnedSemaphorePermit, Fault> {
@@ -301,7 +309,6 @@ impl Task {
                     let crashed = || self.live.remove(self.runner.place.session);
                     let Executed { answer: executed, sandbox: still } =
                         self.runner.execute(heap, &run, prepared, accepted, crashed).await;
-                    self.runs.end(run.id);
                     sandbox = still;
                     if sandbox.is_none() {
                         // The heap is gone: whoever comes next finds nobody here, and is not kept waiting.
@@ -309,8 +316,13 @@ impl Task {
                         self.turn.close();
                     }
                     self.prune().await;
-                    // Before the answer: who has it may send the next command at once.
-                    drop(turn);
+                    // Before the answer: who has it may send the next command at once. Both at once: a run that is over and
+                    // off the list has given its turn back.
+                    {
+                        let mut state = self.runs.state();
+                        state.live.remove(&run.id);
+                        drop(turn);
+                    }
                     let _ = answer.send(executed);
                 }
             }
