@@ -31,7 +31,6 @@ fn accepted_at_once() {
     assert_eq!((&end["status"], &end["result"]["json"]), (&json!("ok"), &json!(42)), "{end}");
     assert_eq!(end["started_at"], row["started_at"]);
     assert_eq!(server.events(&end).len(), 3);
-    // Once its row is final, the session takes the next.
     server.value(&session, "1");
 
     std::fs::write(server.directory.join("f.js"), "__ARGS__.n * 2").unwrap();
@@ -176,4 +175,34 @@ fn waiting_clients_that_go_away() {
     cancel(&server, &running);
     let body = json!({ "session_id": session, "input": "ran", "queue": true });
     assert_eq!(server.post("/executions/repl", body).expect(201).json["result"]["json"], 0);
+}
+
+/// Whoever has seen that a run is final, one way or another, may send the next: the session is not busy with its record.
+#[test]
+fn final_is_not_busy() {
+    let server = Server::start();
+    let template = server.template("t", &[]);
+    let one = |session: String| {
+        for n in 0..60 {
+            let row = server.begin(&session, if n % 3 == 2 { "for (;;) {}" } else { "1" });
+            let path = format!("/executions/{}", id(&row));
+            match n % 3 {
+                0 => while server.get(&path).expect(200).json["status"] == "running" {},
+                1 => {
+                    let accept = [("Accept", "text/event-stream")];
+                    let stream = server.send_with("GET", &format!("{path}/events"), &accept, None).expect(200);
+                    assert!(stream.text.contains("event: end"), "{}", stream.text);
+                }
+                _ => drop(cancel(&server, &row)),
+            }
+            assert_eq!(server.value(&session, "1+1"), "2", "{n}");
+        }
+    };
+    // Many at a time, so that the moment between the row and the turn is a long one.
+    thread::scope(|scope| {
+        for _ in 0..12 {
+            let session = server.session(&template);
+            scope.spawn(|| one(session));
+        }
+    });
 }
