@@ -111,6 +111,9 @@ fn live_and_resumed() {
     let mut seen: Vec<Sent> = (0..5).map_while(|_| stream.next()).collect();
     let now = server.get(&format!("/executions/{}", id(&row))).expect(200).json;
     assert_eq!((seen.len(), &now["status"]), (5, &json!("running")), "events come before the end");
+    let listed = server.get(&format!("/executions/{}/events?after_seq=2", id(&row))).expect(200).json;
+    assert!(listed.as_array().unwrap().len() >= 3, "for those who poll as well: {listed}");
+    assert_eq!(listed[0]["seq"], 3);
     drop(stream);
     loop {
         let last = seen.last().unwrap().id.unwrap().to_string();

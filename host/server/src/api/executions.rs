@@ -260,7 +260,16 @@ pub(super) async fn events(
         let app = Arc::clone(&app);
         async move {
             let page = app.store.events(tenant, id, after.seq, after.limit).await?;
-            Ok(Part::of_events(page.ok_or_else(|| Fault::execution_not_found(id))?, after))
+            let mut page = page.ok_or_else(|| Fault::execution_not_found(id))?;
+            // Nothing of what still runs is on the disk.
+            if page.events.is_empty()
+                && let Some(row) = app.store.execution(tenant, id).await?
+                && row.status == ExecutionStatus::Running
+                && let Some(run) = app.registry.get(tenant, row.session_id).and_then(|session| session.live(id))
+            {
+                page = run.events(after.seq, after.limit)?;
+            }
+            Ok(Part::of_events(page, after))
         }
     };
     lists::answer(read(after).await?, read)
