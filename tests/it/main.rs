@@ -8,6 +8,7 @@
 
 mod abuse;
 mod additions;
+mod adversity;
 mod cases;
 mod cli;
 mod contract;

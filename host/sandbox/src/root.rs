@@ -1,5 +1,6 @@
 //! The one directory that a session may see, as an open handle and never as a joined string.
 use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ struct Inner {
     dir: Dir,
     /// Where the root lies, to accept absolute paths that name something inside it. Never opened again.
     path: PathBuf,
+    /// Files and directories beneath the root that are not there for sessions, canonical.
+    hidden: Vec<PathBuf>,
 }
 
 /// Why a path was refused. The text is what JavaScript sees, after Node's fashion.
@@ -97,7 +100,10 @@ impl Root {
         // Both through the handle: what is opened, and what it is called.
         let dir = self.0.dir.open_dir(relative)?;
         let path = self.0.path.join(self.0.dir.canonicalize(relative)?);
-        Ok(Root(Arc::new(Inner { dir, path })))
+        if self.hides(&path) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        Root(Arc::new(Inner { dir, path, hidden: Vec::new() })).hiding(&self.0.hidden)
     }
 
     /// The text of a script, at most `max` bytes.
@@ -115,7 +121,39 @@ impl Root {
         let dir = Dir::open_ambient_dir(path, ambient_authority())?;
         #[expect(clippy::disallowed_methods, reason = "never opened again: only compared with absolute paths")]
         let path = path.canonicalize()?;
-        Ok(Root(Arc::new(Inner { dir, path })))
+        Ok(Root(Arc::new(Inner { dir, path, hidden: Vec::new() })))
+    }
+
+    /// The same directory without some of what lies in it: canonical paths of files and directories, there or not.
+    pub fn hiding(self, paths: &[PathBuf]) -> io::Result<Root> {
+        let Inner { dir, path, .. } = &*self.0;
+        let hidden = paths.iter().filter(|hidden| hidden.starts_with(path)).cloned().collect();
+        Ok(Root(Arc::new(Inner { dir: dir.try_clone()?, path: path.clone(), hidden })))
+    }
+
+    fn hides(&self, real: &Path) -> bool {
+        self.0.hidden.iter().any(|hidden| real.starts_with(hidden))
+    }
+
+    /// Whether what stands at `relative`, or would, is hidden: by its directory's real name where it is not there yet.
+    fn leads_to_hidden(&self, relative: &Path) -> bool {
+        if self.0.hidden.is_empty() {
+            return false;
+        }
+        let real = self.0.dir.canonicalize(relative).ok().or_else(|| {
+            let parent = relative.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+            Some(self.0.dir.canonicalize(parent).ok()?.join(relative.file_name()?))
+        });
+        real.is_some_and(|real| self.hides(&self.0.path.join(real)))
+    }
+
+    /// The same of an open file, whose name can't be changed beneath us any more.
+    fn is_hidden(&self, file: &File) -> bool {
+        if self.0.hidden.is_empty() {
+            return false;
+        }
+        let name = format!("/proc/self/fd/{}", file.as_raw_fd());
+        std::fs::read_link(name).is_ok_and(|real| self.hides(&real))
     }
 
     /// The whole of a regular file, at most `max` bytes of it.
@@ -140,21 +178,31 @@ impl Root {
     /// Creates or replaces a regular file.
     pub(crate) fn write(&self, path: &str, data: &[u8]) -> Result<(), PathError> {
         let mut options = OpenOptions::new();
-        let mut file = self.open_file(path, "open", options.write(true).create(true).truncate(true))?;
+        // Emptied only when it is known to be one that may be written.
+        let mut file = self.open_file(path, "open", options.write(true).create(true))?;
+        file.set_len(0).map_err(|e| PathError::io(&e, "write", path))?;
         file.write_all(data).map_err(|e| PathError::io(&e, "write", path))
     }
 
     /// Whether something stands at `path`; false when it can't be looked at.
     pub(crate) fn exists(&self, path: &str) -> bool {
-        self.relative(path, "access").is_ok_and(|relative| self.0.dir.metadata(relative).is_ok())
+        self.relative(path, "access")
+            .is_ok_and(|relative| !self.leads_to_hidden(relative) && self.0.dir.metadata(relative).is_ok())
     }
 
     /// Opens a regular file. `O_NONBLOCK`, so that a pipe left in the root can't hang the thread.
     fn open_file(&self, path: &str, call: &'static str, options: &mut OpenOptions) -> Result<File, PathError> {
         let relative = self.relative(path, call)?;
+        let hidden = || PathError::io(&io::ErrorKind::PermissionDenied.into(), call, path);
+        if self.leads_to_hidden(relative) {
+            return Err(hidden());
+        }
         let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
         let opened = self.0.dir.open_with(relative, options.custom_flags(flags));
         let file = opened.map_err(|e| PathError::io(&e, call, path))?;
+        if self.is_hidden(&file) {
+            return Err(hidden());
+        }
         let metadata = file.metadata().map_err(|e| PathError::io(&e, call, path))?;
         if metadata.is_dir() {
             return Err(PathError::new("EISDIR", "illegal operation on a directory", call, path));
@@ -232,6 +280,39 @@ mod tests {
             assert!(!root.exists(path), "{path}");
         }
         assert_eq!(std::fs::read(secret).unwrap(), b"secret");
+    }
+
+    #[test]
+    fn what_is_hidden_is_not_there() {
+        let (dir, root) = tree();
+        let inside = dir.path().join("root").canonicalize().unwrap();
+        std::fs::create_dir(inside.join("own")).unwrap();
+        for name in ["own/key", "db"] {
+            std::fs::write(inside.join(name), "secret").unwrap();
+        }
+        symlink("own", inside.join("link")).unwrap();
+        symlink("db", inside.join("db-link")).unwrap();
+        let root = root.hiding(&[inside.join("own"), inside.join("db"), inside.join("db-wal")]).unwrap();
+        let absolute = inside.join("own/key");
+        for path in ["own/key", "./sub/../own/key", "link/key", "db", "db-link", absolute.to_str().unwrap()] {
+            assert!(root.read(path, 10).unwrap_err().to_string().starts_with("EACCES"), "{path}");
+            assert!(root.write(path, b"x").unwrap_err().to_string().starts_with("EACCES"), "{path}");
+            assert!(!root.exists(path), "{path}");
+        }
+        for path in ["own/new", "link/new", "db-wal"] {
+            assert!(root.write(path, b"x").unwrap_err().to_string().starts_with("EACCES"), "{path}");
+            assert!(!inside.join(path).exists(), "{path}");
+        }
+        assert_eq!(std::fs::read(inside.join("own/key")).unwrap(), b"secret");
+        assert_eq!(std::fs::read(inside.join("db")).unwrap(), b"secret");
+        assert_eq!(root.read("a", 10).unwrap(), b"hello");
+        root.write("database", b"longer than it was").unwrap();
+        root.write("database", b"short").unwrap();
+        assert_eq!(root.read("database", 20).unwrap(), b"short");
+        let beneath = root.directory(Path::new("sub")).unwrap();
+        assert!(beneath.read("../own/key", 10).is_err());
+        let own = root.directory(Path::new("own"));
+        assert!(own.is_err(), "{own:?}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::config::Config;
 use crate::libraries::Libraries;
@@ -22,6 +22,8 @@ pub struct App {
     pub libraries: Libraries,
     /// Requests that are done once.
     pub idempotency: api::InProgress,
+    /// Room for large bodies that arrive at once, KiB.
+    pub body_room: Semaphore,
     /// What the operator decided.
     pub config: Config,
 }
@@ -47,8 +49,7 @@ impl App {
     /// Opens the database and starts the engine. Blocks, on a new data directory for seconds.
     pub fn open(config: Config) -> Result<Arc<App>, StartError> {
         config.ceiling.check(&model::Limits::MAX)?;
-        let own = [config.db.as_path(), &config.data_dir, &config.library_cache];
-        let worktrees = Worktrees::open_roots(&config.worktree_roots, &config.data_dir, &own)?;
+        let worktrees = Worktrees::open_roots(&config.worktree_roots, &config.own_paths())?;
         let options =
             store::Options { synchronous: config.synchronous, check: config.check, ..store::Options::new(&config.db) };
         let store = store::Store::open(&options, clock::now())?;
@@ -64,14 +65,15 @@ impl App {
         let libraries = Libraries::new(config.library_cache.clone());
         let registry = Registry::new(engine.clone(), store.clone(), libraries.clone(), worktrees, &config);
         let idempotency = api::InProgress::default();
-        Ok(Arc::new(App { store, engine, registry, libraries, idempotency, config }))
+        // One of the largest always finds room.
+        let body_room = Semaphore::new(Config::BODY_ROOM_KIB.max(config.body_bytes_max / 1_024 + 1));
+        Ok(Arc::new(App { store, engine, registry, libraries, idempotency, body_room, config }))
     }
 
     /// Serves until `stop` resolves. Then no more connections are taken; what runs has [`Config::grace`] to finish and is
     /// cancelled after that; every session's row says what became of it.
     pub async fn serve(self: &Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) -> std::io::Result<()> {
-        let loopback = listener.local_addr()?.ip().is_loopback();
-        let router = api::router(Arc::clone(self), loopback);
+        let router = api::router(Arc::clone(self));
         let (closing, closed) = watch::channel(false);
         let mut connections = tokio::spawn(http::serve(listener, router, self.config.connections_max, closed));
         tokio::select! {
@@ -80,13 +82,18 @@ impl App {
         }
         tracing::info!(sessions = self.registry.live().len(), "stopping");
         closing.send_replace(true);
-        let finished = tokio::time::timeout(self.config.grace, &mut connections).await.is_ok();
+        // What nobody waits for any more has its grace as well.
+        let quiet = async { tokio::join!(&mut connections, self.registry.quiet()) };
+        let finished = tokio::time::timeout(self.config.grace, quiet).await.is_ok();
         if !finished {
             self.registry.cancel_all();
         }
         self.registry.shutdown("the server stopped").await;
         // The answers of what was cancelled still go out; a client that does not read them is not waited for.
-        if !finished && tokio::time::timeout(std::time::Duration::from_secs(1), &mut connections).await.is_err() {
+        if !finished
+            && !connections.is_finished()
+            && tokio::time::timeout(std::time::Duration::from_secs(1), &mut connections).await.is_err()
+        {
             connections.abort();
         }
         Ok(())

@@ -21,6 +21,8 @@ pub struct Config {
     pub library_cache: PathBuf,
     /// Directories that worktrees may lie in. None: any directory, which only a server on the loopback offers.
     pub worktree_roots: Vec<PathBuf>,
+    /// Names that the server is called by, beside `localhost` and addresses.
+    pub hosts: Vec<String>,
     /// Web pages of these origins may call the server.
     pub cors_origins: Vec<HeaderValue>,
     /// Executions of a session that are kept; none: all.
@@ -42,6 +44,16 @@ pub struct Config {
 }
 
 impl Config {
+    /// The files and directories that the server lives by, there or not: no session sees them.
+    pub fn own_paths(&self) -> Vec<PathBuf> {
+        let beside_db = ["", "-wal", "-shm", "-journal", "-lock"].map(|suffix| {
+            let mut name = self.db.clone().into_os_string();
+            name.push(suffix);
+            PathBuf::from(name)
+        });
+        beside_db.into_iter().chain([self.data_dir.clone(), self.library_cache.clone()]).collect()
+    }
+
     /// Where libraries lie unless told otherwise, beneath the server's working directory.
     pub const LIBRARY_CACHE: &str = ".vm-cache/libraries";
     /// Largest request body unless told otherwise.
@@ -49,6 +61,8 @@ impl Config {
     /// A client has so long to send a request's head, as long again for its body, and as long to take the next piece of an
     /// answer. A connection on which nothing was asked for that long is closed.
     pub const REQUEST_TIME: Duration = Duration::from_secs(30);
+    /// What large bodies that arrive at once may take together, KiB.
+    pub const BODY_ROOM_KIB: usize = 256 << 10;
     /// Ceilings unless told otherwise.
     pub const CEILING: Limits =
         Limits { cpu_ms: 60_000, wall_ms: 300_000, mem_mb: 256, max_events: 1_000_000, max_output_kb: 65_536 };

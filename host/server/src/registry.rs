@@ -1,10 +1,11 @@
 //! The sole owner of live sessions. Images are the engine's: it keeps one a content hash, whoever asks.
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use model::{
-    ErrorCode, Execution, ExecutionStatus, LibraryName, Limits, Session as Row, SessionId, Settings, StartupFile,
-    TenantId,
+    ErrorCode, Execution, ExecutionId, ExecutionStatus, LibraryName, Limits, Session as Row, SessionId, Settings,
+    StartupFile, TenantId,
 };
 use sandbox::{Engine, Library, Recipe, Root, Sandbox, Setup};
 use store::{NewSession, Store, WholeTemplate};
@@ -15,10 +16,13 @@ use crate::clock;
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::libraries::Libraries;
-use crate::run::{Executed, LiveRun, Place, Runner, What};
+use crate::run::{Executed, LiveRun, Place, Runner, What, again};
 use crate::session::Session;
 use crate::worktrees::Worktrees;
 
+/// How often is looked whether what goes on has ended, and how long a stopping server waits for sessions that start.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+const STARTING_TIME: Duration = Duration::from_secs(30);
 /// Images that are built at once. One build keeps a core busy for a second or two.
 const BUILDS_MAX: usize = 2;
 
@@ -33,6 +37,7 @@ struct Shared {
     libraries: Libraries,
     worktrees: Worktrees,
     live: Live,
+    starting: Starting,
     /// A permit for every session that may be live; a session's task holds its permit until its heap is gone.
     room: Arc<Semaphore>,
     /// A permit for every image that is being built, given out in the order of asking.
@@ -54,6 +59,43 @@ impl Live {
 
     pub(crate) fn remove(&self, id: SessionId) {
         self.map().remove(&id);
+    }
+}
+
+/// Sessions that are being started, and the startup file that each runs.
+#[derive(Clone, Default)]
+struct Starting(Arc<Mutex<HashMap<SessionId, Beginning>>>);
+
+struct Beginning {
+    tenant: TenantId,
+    run: Option<Arc<LiveRun>>,
+}
+
+/// A session's place among those that are being started; it ends with this.
+struct Begun(Starting, SessionId);
+
+impl Starting {
+    fn map(&self) -> MutexGuard<'_, HashMap<SessionId, Beginning>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, tenant: TenantId, id: SessionId) -> Begun {
+        self.map().insert(id, Beginning { tenant, run: None });
+        Begun(self.clone(), id)
+    }
+}
+
+impl Begun {
+    fn runs(&self, run: &Arc<LiveRun>) {
+        if let Some(beginning) = self.0.map().get_mut(&self.1) {
+            beginning.run = Some(Arc::clone(run));
+        }
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.0.map().remove(&self.1);
     }
 }
 
@@ -89,6 +131,7 @@ impl Registry {
                 libraries,
                 worktrees,
                 live: Live::default(),
+                starting: Starting::default(),
                 room: Arc::new(Semaphore::new(config.sessions_max as usize)),
                 builds: Semaphore::new(BUILDS_MAX),
                 sessions_max: config.sessions_max,
@@ -126,6 +169,27 @@ impl Registry {
     pub fn get(&self, tenant: TenantId, id: SessionId) -> Option<Session> {
         let map = self.shared.live.map();
         map.get(&id).filter(|(owner, _)| *owner == tenant).map(|(_, session)| session.clone())
+    }
+
+    /// An execution that is under way or waits: of a live session, or of one that starts.
+    pub fn live_run(&self, tenant: TenantId, session: SessionId, id: ExecutionId) -> Option<Arc<LiveRun>> {
+        if let Some(session) = self.get(tenant, session) {
+            return session.live(id);
+        }
+        let starting = self.shared.starting.map();
+        let beginning = starting.get(&session).filter(|beginning| beginning.tenant == tenant)?;
+        beginning.run.clone().filter(|run| run.id == id)
+    }
+
+    /// Waits until nothing runs, nothing waits and no session is being started.
+    pub async fn quiet(&self) {
+        let busy = || {
+            let live = self.shared.live.map();
+            !self.shared.starting.map().is_empty() || live.values().any(|(_, session)| session.is_busy())
+        };
+        while busy() {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 
     /// The ids of a tenant's live sessions, sorted.
@@ -170,11 +234,24 @@ impl Registry {
         for (_, session) in self.shared.live.map().values() {
             session.cancel_all();
         }
+        for run in self.shared.starting.map().values().filter_map(|beginning| beginning.run.as_ref()) {
+            run.cancel();
+        }
     }
 
     /// Closes every session and takes no more.
     pub async fn shutdown(&self, why: &str) {
         self.shared.room.close();
+        // A session that starts finds the door closed and records it; the startup file it runs was cancelled.
+        let started = async {
+            while !self.shared.starting.map().is_empty() {
+                self.cancel_all();
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        if tokio::time::timeout(STARTING_TIME, started).await.is_err() {
+            tracing::warn!("a session is still being started: the next server settles it");
+        }
         let sessions: Vec<_> = self.shared.live.map().drain().map(|(_, (_, session))| session).collect();
         // All at once, so that they share commits.
         let closing = sessions.into_iter().map(|session| {
@@ -210,6 +287,7 @@ impl Shared {
         let (root, outlook) = blocking(look).await?.map_err(|fault| fault.with("template_id", template))?;
 
         let new = NewSession { id, template, workspace_id, base_commit_oid, worktree_path, created_at: clock::now() };
+        let begun = self.starting.begin(tenant, id);
         self.store.session_starts(tenant, new).await?;
         let place = Place { session: id, root, esm };
         let runner = Runner { tenant, place, engine: self.engine.clone(), store: self.store.clone() };
@@ -219,7 +297,7 @@ impl Shared {
                 Outlook::Unbuilt(recipe, setup) => self.build(recipe, setup).await?,
                 Outlook::Failed(fault) => return Err(fault),
             };
-            startup(&runner, sandbox, &files).await
+            self.startup(&runner, sandbox, &files, &begun).await
         };
         let sandbox = match started.await {
             Ok(sandbox) => sandbox,
@@ -285,9 +363,46 @@ impl Shared {
         names.iter().map(resolve).collect()
     }
 
+    /// Runs the template's startup files in a new heap, each an execution of its own.
+    async fn startup(
+        &self,
+        runner: &Runner,
+        sandbox: Sandbox,
+        files: &[StartupFile],
+        begun: &Begun,
+    ) -> Result<Sandbox, Fault> {
+        let mut sandbox = sandbox;
+        for StartupFile { path, mode, .. } in files {
+            let failed = |why: &str| Fault::new(ErrorCode::StartupFailed, format!("startup failed: {why}"));
+            let prepared = runner.place.prepare(What::Startup { path: path.clone(), mode: *mode }).await;
+            let prepared = prepared.map_err(|fault| match fault.code {
+                ErrorCode::FileNotFound => failed(&format!("startup file not found: {path}")),
+                ErrorCode::Internal => fault,
+                _ => failed(&format!("failed to execute startup file {path}: {}", fault.message)),
+            })?;
+            if self.room.is_closed() {
+                return Err(failed("the server is stopping"));
+            }
+            let run = LiveRun::new();
+            begun.runs(&run);
+            let Executed { answer, sandbox: still } = runner.execute(sandbox, &run, prepared, false, || ()).await;
+            let threw = |why: &str| failed(&format!("failed to execute startup file {path}: {why}"));
+            match (answer, still) {
+                (Ok(execution), Some(still)) if execution.status == ExecutionStatus::Ok => sandbox = still,
+                (Ok(execution), _) => {
+                    return Err(threw(&execution.error.map_or_else(String::new, |error| error.message)));
+                }
+                (Err(fault), _) if fault.code == ErrorCode::Internal => return Err(fault),
+                (Err(fault), _) => return Err(threw(&fault.message)),
+            }
+        }
+        Ok(sandbox)
+    }
+
     async fn crash(&self, tenant: TenantId, id: SessionId, fault: Fault) -> Fault {
         let why = fault.message.clone().into_owned();
-        match self.store.session_crashed(tenant, id, clock::now(), why).await {
+        let at = clock::now();
+        match again(|| self.store.session_crashed(tenant, id, at, why.clone())).await {
             Ok(()) => fault,
             Err(error) => error.into(),
         }
@@ -314,30 +429,6 @@ impl Shared {
         let message = format!("All {} session slots are in use: close a session first", self.sessions_max);
         Fault::new(ErrorCode::SessionLimit, message)
     }
-}
-
-/// Runs the template's startup files in a new heap, each an execution of its own.
-async fn startup(runner: &Runner, sandbox: Sandbox, files: &[StartupFile]) -> Result<Sandbox, Fault> {
-    let mut sandbox = sandbox;
-    for StartupFile { path, mode, .. } in files {
-        let failed = |why: &str| Fault::new(ErrorCode::StartupFailed, format!("startup failed: {why}"));
-        let prepared = runner.place.prepare(What::Startup { path: path.clone(), mode: *mode }).await;
-        let prepared = prepared.map_err(|fault| match fault.code {
-            ErrorCode::FileNotFound => failed(&format!("startup file not found: {path}")),
-            ErrorCode::Internal => fault,
-            _ => failed(&format!("failed to execute startup file {path}: {}", fault.message)),
-        })?;
-        let Executed { answer, sandbox: still } =
-            runner.execute(sandbox, &LiveRun::new(), prepared, false, || ()).await;
-        let threw = |why: &str| failed(&format!("failed to execute startup file {path}: {why}"));
-        match (answer, still) {
-            (Ok(execution), Some(still)) if execution.status == ExecutionStatus::Ok => sandbox = still,
-            (Ok(execution), _) => return Err(threw(&execution.error.map_or_else(String::new, |error| error.message))),
-            (Err(fault), _) if fault.code == ErrorCode::Internal => return Err(fault),
-            (Err(fault), _) => return Err(threw(&fault.message)),
-        }
-    }
-    Ok(sandbox)
 }
 
 async fn blocking<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {

@@ -1,6 +1,7 @@
 //! One execution: from what a client asked for to its final row and events.
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use model::{
     ErrorCode, Exception, Execution, ExecutionId, ExecutionKind, ExecutionStatus, Payload, RelPath, RelPathError,
@@ -15,6 +16,9 @@ use uuid::Uuid;
 use crate::clock;
 use crate::fault::Fault;
 
+/// How long is tried to record what must be recorded, and the first pause.
+const RECORD_TIME: Duration = Duration::from_secs(20);
+const RECORD_AGAIN: Duration = Duration::from_millis(50);
 /// Largest file that is run, bytes.
 const FILE_BYTES_MAX: usize = 8 << 20;
 
@@ -51,6 +55,13 @@ pub(crate) struct Prepared {
     source: String,
     mode: Mode,
     prologue: String,
+}
+
+impl Prepared {
+    /// What was asked for, without what was read.
+    pub(crate) fn into_what(self) -> What {
+        self.what
+    }
 }
 
 /// Where the files of a session are, and whether its template lets it run modules.
@@ -178,11 +189,31 @@ impl LiveRun {
 
     /// Its end, without a run.
     fn ended(&self, status: ExecutionStatus, code: ErrorCode, message: &str) -> FinishedExecution {
-        let exception =
-            Exception { message: message.to_owned(), stack: None, line: None, column: None, code: Some(code) };
+        let exception = exception(code, message);
         self.push(&Payload::Exception(exception.clone()));
         let metrics = RawValue::from_string("{}".to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned());
         FinishedExecution { id: self.id, status, ended_at: clock::now(), result: None, error: Some(exception), metrics }
+    }
+}
+
+fn exception(code: ErrorCode, message: &str) -> Exception {
+    Exception { message: message.to_owned(), stack: None, line: None, column: None, code: Some(code) }
+}
+
+/// Does a change that failed again, ever more seldom, until it is done or [`RECORD_TIME`] is over.
+pub(crate) async fn again<T, F: Future<Output = Result<T, store::Error>>>(
+    change: impl Fn() -> F,
+) -> Result<T, store::Error> {
+    let (began, mut pause) = (Instant::now(), RECORD_AGAIN);
+    loop {
+        match change().await {
+            Err(error @ (store::Error::Sqlite(_) | store::Error::Stopped)) if began.elapsed() < RECORD_TIME => {
+                tracing::error!(%error, "the database takes no changes");
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            done => return done,
+        }
     }
 }
 
@@ -251,11 +282,12 @@ impl Runner {
         });
         run.over.store(true, Ordering::Release);
         let code = end.error.as_ref().and_then(|error| error.code);
+        let log = Arc::new(run.take_log());
         let recorded = match &sandbox {
-            Some(_) => self.store.execution_ends(self.tenant, end, run.take_log()).await,
+            Some(_) => self.record(end, log).await,
             None => {
                 crashed();
-                self.crashed(end, run.take_log()).await
+                self.crashed(end, log).await
             }
         };
         run.is_done();
@@ -271,9 +303,9 @@ impl Runner {
     }
 
     /// Records the end of an execution and of its session, in that order and usually in one commit.
-    async fn crashed(&self, end: FinishedExecution, log: EventLog) -> Result<Execution, store::Error> {
+    async fn crashed(&self, end: FinishedExecution, log: Arc<EventLog>) -> Result<Execution, store::Error> {
         let why = end.error.as_ref().map_or_else(String::new, |error| error.message.clone());
-        let ended = self.store.execution_ends(self.tenant, end, log);
+        let ended = self.record(end, log);
         let crashed = self.store.session_crashed(self.tenant, self.place.session, clock::now(), why);
         let (ended, crashed) = tokio::join!(ended, crashed);
         match crashed {
@@ -283,11 +315,35 @@ impl Runner {
         }
     }
 
-    /// Records that an accepted execution never got its turn.
-    pub(crate) async fn never_ran(&self, run: &LiveRun) {
-        let end =
-            run.ended(ExecutionStatus::Cancelled, ErrorCode::Cancelled, "Execution was cancelled before it began");
-        match self.store.execution_ends(self.tenant, end, run.take_log()).await {
+    /// Writes an execution's end and its events. When the disk takes neither, it is asked again, and then for an end without
+    /// what the script said: it may be full of just that. What can't be recorded for [`RECORD_TIME`], the next start of a
+    /// server settles.
+    async fn record(&self, end: FinishedExecution, log: Arc<EventLog>) -> Result<Execution, store::Error> {
+        let first = match self.store.execution_ends(self.tenant, end.clone(), Arc::clone(&log)).await {
+            // Stopped: another change of the transaction failed before this one had its turn.
+            Err(error @ (store::Error::Sqlite(_) | store::Error::Stopped)) => error,
+            recorded => return recorded,
+        };
+        tracing::error!(execution = %end.id, error = %first, "the end of an execution could not be recorded");
+        tokio::time::sleep(RECORD_AGAIN).await;
+        // It may have been a neighbour in the same transaction that did not fit.
+        if let Ok(row) = self.store.execution_ends(self.tenant, end.clone(), log).await {
+            return Ok(row);
+        }
+        let error = exception(ErrorCode::Internal, "The end of this execution could not be recorded");
+        let bare = FinishedExecution { status: ExecutionStatus::Error, result: None, error: Some(error), ..end };
+        again(|| self.store.execution_ends(self.tenant, bare.clone(), Arc::default())).await?;
+        Err(first)
+    }
+
+    /// Records that an accepted execution never ran.
+    pub(crate) async fn never_ran(&self, run: &LiveRun, why: &Fault) {
+        let status = match why.code {
+            ErrorCode::Cancelled => ExecutionStatus::Cancelled,
+            _ => ExecutionStatus::Error,
+        };
+        let end = run.ended(status, why.code, &why.message);
+        match self.record(end, Arc::new(run.take_log())).await {
             // The session crashed, and ended it with everything else.
             Ok(_) | Err(store::Error::Gone) => {}
             Err(error) => tracing::error!(execution = %run.id, %error, "a cancelled execution was not recorded"),

@@ -1,16 +1,19 @@
 //! A live session: one task that owns one sandbox, and the cheap handle to it.
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use model::{ErrorCode, Execution, ExecutionId, Session as Row};
 use sandbox::Sandbox;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot};
 
 use crate::clock;
 use crate::fault::Fault;
 use crate::registry::Live;
-use crate::run::{Executed, LiveRun, Prepared, Runner, What};
+use crate::run::{Executed, LiveRun, Prepared, Runner, What, again};
 
+/// How often a session that is being closed looks whether everything has ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// Requests of one session that can wait for their turn.
 pub const QUEUE_MAX: usize = 32;
 
@@ -157,33 +160,37 @@ impl Session {
         };
         match turn {
             Some(turn) => self.send_accepted(run, prepared, turn).await,
-            None => drop(tokio::spawn(self.in_turn(run, prepared, place))),
+            // What waits keeps no file in memory: it is read again in its turn.
+            None => drop(tokio::spawn(self.in_turn(run, prepared.into_what(), place))),
         }
         Ok(row)
     }
 
     /// An accepted run waits for its turn, or for its cancellation.
-    async fn in_turn(self, run: Arc<LiveRun>, prepared: Prepared, place: Option<OwnedSemaphorePermit>) {
+    async fn in_turn(self, run: Arc<LiveRun>, what: What, place: Option<OwnedSemaphorePermit>) {
         let turn = tokio::select! {
             turn = self.wait_for_turn() => turn.ok(),
             () = run.cancelled.notified() => None,
         };
         drop(place);
         match turn {
-            Some(turn) if !run.stop.is_cancelled() => self.send_accepted(run, prepared, turn).await,
-            _ => self.never_ran(&run).await,
+            Some(turn) if !run.stop.is_cancelled() => match self.0.runner.place.prepare(what).await {
+                Ok(prepared) => self.send_accepted(run, prepared, turn).await,
+                Err(fault) => self.never_ran(&run, &fault).await,
+            },
+            _ => self.never_ran(&run, &cancelled()).await,
         }
     }
 
     /// A session that is gone by now can't run what was accepted.
     async fn send_accepted(&self, run: Arc<LiveRun>, prepared: Prepared, turn: OwnedSemaphorePermit) {
         if self.send(Arc::clone(&run), prepared, true, turn).is_err() {
-            self.never_ran(&run).await;
+            self.never_ran(&run, &cancelled()).await;
         }
     }
 
-    async fn never_ran(&self, run: &LiveRun) {
-        self.0.runner.never_ran(run).await;
+    async fn never_ran(&self, run: &LiveRun, why: &Fault) {
+        self.0.runner.never_ran(run, why).await;
         self.0.runs.end(run.id);
     }
 
@@ -243,12 +250,9 @@ impl Session {
         self.0.runs.state().live.get(&id).cloned()
     }
 
-    /// Asks one execution to stop. What comes out turns true when its end is recorded; none when it is not under way.
-    pub fn cancel(&self, id: ExecutionId) -> Option<watch::Receiver<bool>> {
-        let run = self.live(id)?;
-        let done = run.follow();
-        run.cancel();
-        Some(done)
+    /// Whether anything runs or waits.
+    pub fn is_busy(&self) -> bool {
+        !self.0.runs.state().live.is_empty()
     }
 
     /// Asks everything to stop.
@@ -267,12 +271,20 @@ impl Session {
         let Ok(turn) = self.wait_for_turn().await else { return Ok(None) };
         turn.forget();
         self.0.turn.close();
+        // What was accepted and never ran says so itself, before the rest is settled with the session.
+        while self.is_busy() {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
         let (answer, answered) = oneshot::channel();
         if self.0.mailbox.send(Command::Close { why, answer }).await.is_err() {
             return Ok(None);
         }
         answered.await.unwrap_or_else(|_| Err(no_answer()))
     }
+}
+
+fn cancelled() -> Fault {
+    Fault::new(ErrorCode::Cancelled, "Execution was cancelled before it began")
 }
 
 fn no_answer() -> Fault {
@@ -298,7 +310,8 @@ impl Task {
                 Some(Command::Close { why, answer }) => {
                     sandbox_dropped(heap).await;
                     let Runner { store, tenant, place, .. } = &self.runner;
-                    let closed = store.session_closed(*tenant, place.session, clock::now(), why).await;
+                    let at = clock::now();
+                    let closed = again(|| store.session_closed(*tenant, place.session, at, why.clone())).await;
                     drop(room);
                     let _ = answer.send(closed.map_err(Fault::from));
                     return;

@@ -15,8 +15,8 @@ pub struct Worktrees(Arc<Inner>);
 struct Inner {
     /// Open handles of `--worktree-root`, with the paths they were named by. None: any directory.
     roots: Vec<(PathBuf, Root)>,
-    /// The server's own directory, which nobody is given.
-    data_dir: PathBuf,
+    /// The server's own files and directories, which no session sees, canonical.
+    own: Vec<PathBuf>,
 }
 
 /// Why the operator's directories don't do.
@@ -41,20 +41,19 @@ pub enum WorktreesError {
 }
 
 impl Worktrees {
-    /// Opens the operator's roots. `own` are the server's own files and directories.
-    pub fn open_roots(roots: &[PathBuf], data_dir: &Path, own: &[&Path]) -> Result<Worktrees, WorktreesError> {
+    /// Opens the operator's roots. `own` are the server's own files and directories, there or not.
+    pub fn open_roots(roots: &[PathBuf], own: &[PathBuf]) -> Result<Worktrees, WorktreesError> {
+        let own: Vec<PathBuf> = own.iter().map(|path| real(path)).collect();
         let open = |path: &PathBuf| {
             let error = |source| WorktreesError::Open { path: path.clone(), source };
             let root = Root::open(path).map_err(error)?;
-            let holds = |own: &&&Path| clean(own).is_some_and(|own| root.holds(&own));
-            if let Some(own) = own.iter().find(holds) {
-                return Err(WorktreesError::HoldsOwn { root: path.clone(), own: own.to_path_buf() });
+            if let Some(own) = own.iter().find(|own| root.holds(own)) {
+                return Err(WorktreesError::HoldsOwn { root: path.clone(), own: own.clone() });
             }
             Ok((std::path::absolute(path).map_err(error)?, root))
         };
         let roots = roots.iter().map(open).collect::<Result<_, _>>()?;
-        let data_dir = clean(data_dir).unwrap_or_else(|| data_dir.to_owned());
-        Ok(Worktrees(Arc::new(Inner { roots, data_dir })))
+        Ok(Worktrees(Arc::new(Inner { roots, own })))
     }
 
     /// Opens a directory that sessions may have. Blocks.
@@ -89,18 +88,30 @@ impl Inner {
                 _ => missing(error),
             })?
         };
-        if root.path().starts_with(&self.data_dir) {
+        if self.own.iter().any(|own| root.path().starts_with(own)) {
             return Err(outside());
         }
-        Ok(root)
+        // A project's directory is often the server's working directory as well.
+        root.hiding(&self.own).map_err(missing)
     }
 }
 
-/// The canonical path of something that may not exist yet.
-fn clean(path: &Path) -> Option<PathBuf> {
-    let absolute = std::path::absolute(path).ok()?;
-    let (parent, name) = (absolute.parent()?, absolute.file_name()?);
-    #[expect(clippy::disallowed_methods, reason = "the server's own paths, only compared")]
-    let existing = absolute.canonicalize().or_else(|_| parent.canonicalize().map(|parent| parent.join(name)));
-    existing.ok()
+/// The canonical path of something that may not exist yet: of its nearest directory that does, and the rest.
+fn real(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut missing = Vec::new();
+    let mut existing = absolute.as_path();
+    loop {
+        #[expect(clippy::disallowed_methods, reason = "the server's own paths, only compared")]
+        if let Ok(real) = existing.canonicalize() {
+            return missing.iter().rev().fold(real, |path, name| path.join(name));
+        }
+        match (existing.parent(), existing.file_name()) {
+            (Some(parent), Some(name)) => {
+                missing.push(name);
+                existing = parent;
+            }
+            _ => return absolute,
+        }
+    }
 }

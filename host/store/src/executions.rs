@@ -1,4 +1,6 @@
 //! Executions: a row when one starts, its end and its events in one transaction.
+use std::sync::Arc;
+
 use model::{
     ErrorCode, Exception, Execution, ExecutionId, ExecutionKind, ExecutionStatus, SessionId, TenantId, Timestamp,
 };
@@ -81,7 +83,7 @@ impl Store {
         &self,
         tenant: TenantId,
         end: FinishedExecution,
-        log: EventLog,
+        log: Arc<EventLog>,
     ) -> Result<Execution, Error> {
         let change = move |c: &Connection| {
             let key = finish(c, tenant, &end)?;
@@ -313,13 +315,13 @@ mod tests {
         store.execution_starts(TENANT, new).await.unwrap();
         let mut log = EventLog::default();
         log.push(at(2), &Payload::InputEcho { text: "line\nbreak".into() });
-        let ended = store.execution_ends(TENANT, ending(id), log).await.unwrap();
+        let ended = store.execution_ends(TENANT, ending(id), log.into()).await.unwrap();
         let json = serde_json::to_string(&ended).unwrap();
         assert!(json.contains(r#""result":{"type":"undefined","preview":"undefined","json":null}"#), "{json}");
         assert!(!json.contains("path"), "{json}");
 
         // It ends once.
-        let again = store.execution_ends(TENANT, ending(id), EventLog::default()).await;
+        let again = store.execution_ends(TENANT, ending(id), Arc::default()).await;
         assert!(matches!(again, Err(Error::Gone)), "{again:?}");
 
         let events = store.events(TENANT, id, 0, usize::MAX).await.unwrap().unwrap().events;
@@ -352,7 +354,7 @@ mod tests {
             log.push(at(2), &Payload::Console { level: ConsoleLevel::Log, text: format!("line {n}") });
         }
         assert_eq!(log.len(), 50_000);
-        store.execution_ends(TENANT, ending(id), log).await.unwrap();
+        store.execution_ends(TENANT, ending(id), log.into()).await.unwrap();
         assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 
         for (after, limit) in [(0, 1), (1, 2), (777, 3_000), (49_990, 100), (50_000, 1)] {
@@ -404,7 +406,7 @@ mod tests {
             store.execution_starts(TENANT, new).await.unwrap();
             let mut log = EventLog::default();
             log.push(at(2), &Payload::InputEcho { text: "1".into() });
-            store.execution_ends(TENANT, ending(ids[0]), log).await.unwrap();
+            store.execution_ends(TENANT, ending(ids[0]), log.into()).await.unwrap();
         }
         let listed = async |rows_max, before| {
             let page = store.executions(TENANT, session, Wanted { before, rows_max }).await.unwrap().unwrap();

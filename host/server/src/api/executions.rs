@@ -24,8 +24,10 @@ use crate::worktrees;
 const LIMIT: u32 = 50;
 /// What is neither final nor to be found among the live is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// Events that `/run` answers with; the rest is to be had from the execution.
-const RUN_EVENTS_MAX: usize = 1_000_000;
+/// So often; then its end could not be recorded.
+const LOOKS_MAX: u32 = 1_500;
+/// Pages of events, of about a megabyte each, that `/run` answers with; the rest is to be had from the execution.
+const RUN_PAGES_MAX: usize = 8;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -123,7 +125,7 @@ async fn execute(session: &Session, what: What, queue: Option<bool>, headers: &H
 }
 
 /// `Prefer: respond-async` (RFC 7240), among other preferences.
-fn prefers_async(headers: &HeaderMap) -> bool {
+pub(super) fn prefers_async(headers: &HeaderMap) -> bool {
     let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     preferences
         .flat_map(|value| value.split(','))
@@ -155,6 +157,8 @@ pub(super) struct RunOnce {
 pub(super) struct RanOnce {
     execution: Execution,
     events: Vec<Event>,
+    /// There are more events than an answer holds: the execution has them.
+    more_events: bool,
 }
 
 /// One execution in a session that lives no longer.
@@ -174,16 +178,16 @@ pub(super) async fn run_once(State(app): State<Arc<App>>, Tenant(tenant): Tenant
     let wish = Wish { whole, workspace_id: label(), base_commit_oid: label(), worktree_path };
     let execution = app.registry.run_once(tenant, wish, what).await?;
     tracing::Span::current().record("execution", tracing::field::display(execution.id));
-    let mut events = Vec::new();
-    while let Some(page) =
-        app.store.events(tenant, execution.id, events.len() as u64, RUN_EVENTS_MAX - events.len()).await?
-    {
+    let (mut events, mut more) = (Vec::new(), true);
+    for _ in 0..RUN_PAGES_MAX {
+        let page = app.store.events(tenant, execution.id, events.len() as u64, usize::MAX).await?.unwrap_or_default();
         events.extend(page.events);
-        if !page.more {
+        more = page.more;
+        if !more {
             break;
         }
     }
-    created(&RanOnce { execution, events })
+    created(&RanOnce { execution, events, more_events: more })
 }
 
 pub(super) async fn list(State(app): State<Arc<App>>, Tenant(tenant): Tenant, query: Query) -> Answer {
@@ -219,18 +223,23 @@ pub(super) async fn cancel(
     Tenant(tenant): Tenant,
     PathId(id): PathId<ExecutionId>,
 ) -> Answer {
-    loop {
+    for _ in 0..LOOKS_MAX {
         let row = app.store.execution(tenant, id).await?.ok_or_else(|| Fault::execution_not_found(id))?;
         if row.status != ExecutionStatus::Running {
             return ok(&row);
         }
-        match app.registry.get(tenant, row.session_id).and_then(|session| session.cancel(id)) {
-            // A sender that is gone has ended, one way or another.
-            Some(mut done) => drop(done.wait_for(|done| *done).await),
-            // Its session starts still, or is being closed, or it has ended between the two looks.
+        match app.registry.live_run(tenant, row.session_id, id) {
+            Some(run) => {
+                let mut done = run.follow();
+                run.cancel();
+                // A sender that is gone has ended, one way or another.
+                drop(done.wait_for(|done| *done).await);
+            }
+            // Its session is being closed, or it has ended between the two looks.
             None => tokio::time::sleep(LOOK_AGAIN).await,
         }
     }
+    Err(Fault::internal("a cancelled execution never ended"))
 }
 
 /// As a list, or, to a client that takes `text/event-stream`, as they come.
@@ -265,7 +274,7 @@ pub(super) async fn events(
             if page.events.is_empty()
                 && let Some(row) = app.store.execution(tenant, id).await?
                 && row.status == ExecutionStatus::Running
-                && let Some(run) = app.registry.get(tenant, row.session_id).and_then(|session| session.live(id))
+                && let Some(run) = app.registry.live_run(tenant, row.session_id, id)
             {
                 page = run.events(after.seq, after.limit)?;
             }

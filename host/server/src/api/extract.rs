@@ -16,6 +16,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::config::Config;
@@ -124,7 +125,7 @@ pub(super) struct Json<T>(pub T);
 impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
     type Rejection = Fault;
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Fault> {
-        let bytes = body(request, app.config.body_bytes_max).await?;
+        let bytes = body(request, app.config.body_bytes_max, &app.body_room).await?;
         let parsed = serde_json::from_slice::<Object<T>>(&bytes);
         parsed.map(|object| Json(object.0)).map_err(|error| Fault::new(ErrorCode::InvalidRequest, error.to_string()))
     }
@@ -169,23 +170,36 @@ impl<T: JsonSchema> JsonSchema for Object<T> {
 /// The body as it is: UTF-8 text of at most `MAX` bytes, whatever its type is said to be.
 pub(super) struct Text<const MAX: usize>(pub String);
 
-impl<const MAX: usize, S: Send + Sync> FromRequest<S> for Text<MAX> {
+impl<const MAX: usize> FromRequest<Arc<App>> for Text<MAX> {
     type Rejection = Fault;
-    async fn from_request(request: Request, _state: &S) -> Result<Self, Fault> {
-        let text = String::from_utf8(body(request, MAX).await?);
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Fault> {
+        let text = String::from_utf8(body(request, MAX, &app.body_room).await?);
         text.map(Text).map_err(|_| Fault::new(ErrorCode::InvalidRequest, "The request body must be UTF-8 text"))
     }
 }
 
 /// A request's whole body, at most `max` bytes of it, within the time that a client has.
-pub(super) async fn body(request: Request, max: usize) -> Result<Vec<u8>, Fault> {
+///
+/// Large bodies that arrive at once share the room for them; who finds none waits, within the same time.
+pub(super) async fn body(request: Request, max: usize, room: &Semaphore) -> Result<Vec<u8>, Fault> {
     let declared = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let late = |_| {
         let message = format!("The request's body did not arrive within {} s", Config::REQUEST_TIME.as_secs());
         Err(Fault::new(ErrorCode::RequestTimeout, message))
     };
-    tokio::time::timeout(Config::REQUEST_TIME, read(request.into_body(), declared, max)).await.unwrap_or_else(late)
+    let expected = declared.map_or(max, |declared: u64| usize::try_from(declared).unwrap_or(max).min(max));
+    let whole = async {
+        let _room = match u32::try_from(expected / 1_024) {
+            Ok(kib) if kib > SMALL_BODY_KIB => Some(room.acquire_many(kib).await.map_err(Fault::internal)?),
+            _ => None,
+        };
+        read(request.into_body(), declared, max).await
+    };
+    tokio::time::timeout(Config::REQUEST_TIME, whole).await.unwrap_or_else(late)
 }
+
+/// A body of which so much is expected has its room anyway, KiB.
+const SMALL_BODY_KIB: u32 = 16;
 
 async fn read(mut body: Body, declared: Option<u64>, max: usize) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::new();

@@ -21,6 +21,8 @@ const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Longest key, bytes.
 const KEY_BYTES_MAX: usize = 255;
+/// Largest answer that is kept, bytes.
+const ANSWER_BYTES_MAX: usize = 4 << 20;
 
 /// Keys whose requests are under way in this process; any other that has no answer was cut short by the server's end.
 #[derive(Clone, Default)]
@@ -65,9 +67,12 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Fault> {
 
 async fn once(app: Arc<App>, tenant: TenantId, key: String, request: Request, next: Next) -> Result<Response, Fault> {
     let (parts, body) = request.into_parts();
-    let body = extract::body(Request::from_parts(parts.clone(), body), app.config.body_bytes_max).await?;
+    let body =
+        extract::body(Request::from_parts(parts.clone(), body), app.config.body_bytes_max, &app.body_room).await?;
     let mut digest = Sha256::new();
-    for part in [parts.method.as_str().as_bytes(), parts.uri.path().as_bytes()] {
+    let asynchronous: &[u8] = if super::executions::prefers_async(&parts.headers) { b"async" } else { b"" };
+    let query = parts.uri.query().unwrap_or_default().as_bytes();
+    for part in [parts.method.as_str().as_bytes(), parts.uri.path().as_bytes(), query, asynchronous] {
         digest.update((part.len() as u64).to_le_bytes());
         digest.update(part);
     }
@@ -84,16 +89,25 @@ async fn once(app: Arc<App>, tenant: TenantId, key: String, request: Request, ne
             Reserved::Unanswered => return Err(conflict("outcome_unknown")),
             Reserved::Fresh => {}
         }
+        let path = parts.uri.path().to_owned();
         let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-        let answer = keep(&app, tenant, &key, response).await;
+        let answer = keep(&app, tenant, &key, &path, response).await;
         drop(underway);
         answer
     });
     task.await.unwrap_or_else(|panic| Err(Fault::internal(panic)))
 }
 
+/// Whether a refused request has done something all the same: where sessions are made, every refusal that names one has
+/// made it; elsewhere only one that names an execution has run it.
+fn left_rows(path: &str, fault: &Fault) -> bool {
+    let makes_sessions = path.ends_with("/sessions") || path.ends_with("/run");
+    let named = if makes_sessions { "session_id" } else { "execution_id" };
+    fault.details.contains_key(named)
+}
+
 /// Keeps an answer that says what was done, gives the key back where nothing was, and leaves it where nobody knows.
-async fn keep(app: &App, tenant: TenantId, key: &str, response: Response) -> Result<Response, Fault> {
+async fn keep(app: &App, tenant: TenantId, key: &str, path: &str, response: Response) -> Result<Response, Fault> {
     let status = response.status();
     let fault = response.extensions().get::<Arc<Fault>>().cloned();
     match (status.as_u16(), fault) {
@@ -101,12 +115,15 @@ async fn keep(app: &App, tenant: TenantId, key: &str, response: Response) -> Res
             let (parts, body) = response.into_parts();
             let body = axum::body::to_bytes(body, usize::MAX).await.map_err(Fault::internal)?;
             let location = parts.headers.get(header::LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
-            let kept = Kept { status: status.as_u16(), location, body: body.to_vec() };
-            app.store.keep_answer(tenant, key.to_owned(), kept).await?;
+            // One that is too large to keep is not repeated: its key stays taken, with an outcome that has to be looked up.
+            if body.len() <= ANSWER_BYTES_MAX {
+                let kept = Kept { status: status.as_u16(), location, body: body.to_vec() };
+                app.store.keep_answer(tenant, key.to_owned(), kept).await?;
+            }
             Ok(Response::from_parts(parts, Body::from(body)))
         }
         // A session that did not start, an execution that said too much: rows are there to show for it.
-        (422, Some(fault)) if fault.details.contains_key("session_id") && fault.code != ErrorCode::InvalidPath => {
+        (400..=499, Some(fault)) if left_rows(path, &fault) => {
             let kept = Kept { status: status.as_u16(), location: None, body: error::body(&fault, &fault.message) };
             app.store.keep_answer(tenant, key.to_owned(), kept).await?;
             Ok(response)

@@ -37,7 +37,11 @@ pub(super) async fn get(State(app): State<Arc<App>>, PathLibrary(name): PathLibr
     let missing = || Fault::new(ErrorCode::NotFound, "Library not found").with("library", name);
     let text = text.ok_or_else(missing)?;
     // Not to be sniffed: a page of this origin must not become what somebody's library says it is.
-    Ok(([(CONTENT_TYPE, "text/javascript; charset=utf-8")], [("X-Content-Type-Options", "nosniff")], text)
+    Ok((
+        [(CONTENT_TYPE, "text/javascript; charset=utf-8")],
+        [("X-Content-Type-Options", "nosniff"), ("Cross-Origin-Resource-Policy", "same-origin")],
+        text,
+    )
         .into_response())
 }
 

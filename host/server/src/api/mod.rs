@@ -37,8 +37,8 @@ use crate::fault::Fault;
 /// What handlers answer.
 type Answer = Result<Response, Fault>;
 
-/// The whole API, a row a path. `get` answers HEAD as well. `loopback`: only this machine reaches the listener.
-pub fn router(app: Arc<App>, loopback: bool) -> Router {
+/// The whole API, a row a path. `get` answers HEAD as well.
+pub fn router(app: Arc<App>) -> Router {
     // What creates something can be told to do so once.
     let once = from_fn_with_state(Arc::clone(&app), idempotency::guard);
     let creating = Router::new()
@@ -78,7 +78,7 @@ pub fn router(app: Arc<App>, loopback: bool) -> Router {
         .route("/executions/{execution_id}/cancel", post(executions::cancel))
         .route("/executions/{execution_id}/events", get(executions::events))
         .merge(creating);
-    let pages = Pages { loopback, origins: app.config.cors_origins.clone().into() };
+    let pages = Pages { hosts: app.config.hosts.clone().into(), origins: app.config.cors_origins.clone().into() };
     let guarded = Router::new()
         .nest("/api/v1", v1)
         .fallback(no_such_route)

@@ -18,8 +18,8 @@ use crate::fault::Fault;
 /// Who may call.
 #[derive(Clone)]
 pub(super) struct Pages {
-    /// The listener is bound to a loopback address.
-    pub(super) loopback: bool,
+    /// Names that the server is called by, beside `localhost` and addresses.
+    pub(super) hosts: Arc<[String]>,
     /// Origins of web pages that the operator lets in.
     pub(super) origins: Arc<[HeaderValue]>,
 }
@@ -57,8 +57,17 @@ pub(super) async fn guard(State(pages): State<Pages>, request: Request, next: Ne
 fn judge(headers: &HeaderMap, pages: &Pages) -> Result<(), &'static str> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or(""));
     let host = text(header::HOST);
-    if pages.loopback && host.is_some_and(|host| !is_local(host)) {
-        return Err("This server is called by an address or as localhost, not by another name (Host)");
+    if host.is_some_and(|host| !is_ours(host, &pages.hosts)) {
+        return Err(
+            "This server is called by an address or as localhost, not by another name (Host): --allow-host lets it",
+        );
+    }
+    // What browsers say of requests that carry no Origin, such as those of script elements. Following a link is no request
+    // of a page: no page sees what comes.
+    let foreign = text(HeaderName::from_static("sec-fetch-site")).is_some_and(|site| site.ends_with("-site"));
+    let followed = text(HeaderName::from_static("sec-fetch-mode")) == Some("navigate");
+    if foreign && !followed && text(header::ORIGIN).is_none() {
+        return Err("Pages of other origins may not call this server (Sec-Fetch-Site)");
     }
     match text(header::ORIGIN) {
         None => Ok(()),
@@ -69,44 +78,48 @@ fn judge(headers: &HeaderMap, pages: &Pages) -> Result<(), &'static str> {
     }
 }
 
-/// An IP address or `localhost`, with any port.
-fn is_local(host: &str) -> bool {
+/// An IP address, `localhost` or a name of the operator's, with any port.
+fn is_ours(host: &str, names: &[String]) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
     let name = authority.host().trim_start_matches('[').trim_end_matches(']');
-    name.parse::<IpAddr>().is_ok() || name.eq_ignore_ascii_case("localhost")
+    let named = || names.iter().any(|ours| ours.eq_ignore_ascii_case(name));
+    name.parse::<IpAddr>().is_ok() || name.eq_ignore_ascii_case("localhost") || named()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn judged(host: Option<&str>, origin: Option<&str>, loopback: bool) -> bool {
+    fn judged(host: Option<&str>, origin: Option<&str>, more: &[(&'static str, &str)]) -> bool {
         let mut headers = HeaderMap::new();
-        for (name, value) in [(header::HOST, host), (header::ORIGIN, origin)] {
+        for (name, value) in [("host", host), ("origin", origin)] {
             if let Some(value) = value {
                 headers.insert(name, value.parse().unwrap());
             }
         }
+        for (name, value) in more {
+            headers.insert(*name, value.parse().unwrap());
+        }
         let origins = [HeaderValue::from_static("https://console.example")].into();
-        judge(&headers, &Pages { loopback, origins }).is_ok()
+        judge(&headers, &Pages { hosts: ["vm.example".to_owned()].into(), origins }).is_ok()
     }
 
     #[test]
-    fn a_loopback_server_has_no_other_names() {
-        for host in ["127.0.0.1:3210", "localhost:3210", "LOCALHOST", "[::1]:3210", "10.0.0.1"] {
-            assert!(judged(Some(host), None, true), "{host}");
+    fn a_server_has_no_other_names() {
+        for host in ["127.0.0.1:3210", "localhost:3210", "LOCALHOST", "[::1]:3210", "10.0.0.1", "VM.example:80"] {
+            assert!(judged(Some(host), None, &[]), "{host}");
         }
-        for host in ["evil.example:3210", "localhost.evil.example", "127.0.0.1.evil.example", "", "a b"] {
-            assert!(!judged(Some(host), None, true), "{host}");
+        for host in ["evil.example:3210", "localhost.evil.example", "127.0.0.1.evil.example", "x.vm.example", "", "a b"]
+        {
+            assert!(!judged(Some(host), None, &[]), "{host}");
         }
-        assert!(judged(None, None, true), "HTTP/1.0");
-        assert!(judged(Some("vm.example"), None, false));
+        assert!(judged(None, None, &[]), "HTTP/1.0");
     }
 
     #[test]
     fn only_its_own_pages_call_a_server() {
-        assert!(judged(Some("localhost:3210"), Some("http://localhost:3210"), true));
-        assert!(judged(Some("localhost:3210"), Some("https://console.example"), true), "the operator's");
+        assert!(judged(Some("localhost:3210"), Some("http://localhost:3210"), &[]));
+        assert!(judged(Some("localhost:3210"), Some("https://console.example"), &[]), "the operator's");
         for origin in [
             "http://console.example",
             "https://console.example:8443",
@@ -115,8 +128,15 @@ mod tests {
             "null",
             "",
         ] {
-            assert!(!judged(Some("localhost:3210"), Some(origin), true), "{origin}");
-            assert!(!judged(Some("vm.example"), Some(origin), false), "{origin}");
+            assert!(!judged(Some("localhost:3210"), Some(origin), &[]), "{origin}");
+            assert!(!judged(Some("vm.example"), Some(origin), &[]), "{origin}");
         }
+    }
+
+    #[test]
+    fn nor_do_elements_of_other_pages() {
+        let sent = |site, mode| judged(Some("localhost"), None, &[("sec-fetch-site", site), ("sec-fetch-mode", mode)]);
+        assert!(!sent("cross-site", "no-cors") && !sent("same-site", "no-cors"));
+        assert!(sent("same-origin", "no-cors") && sent("none", "navigate") && sent("cross-site", "navigate"));
     }
 }

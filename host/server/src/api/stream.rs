@@ -18,6 +18,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// An execution that runs where nobody here can follow it (its session was taken off the map just now) is looked at
 /// again.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// So often; then its end could not be recorded, and the stream is over without one.
+const LOOKS_MAX: u32 = 300;
 
 /// Follows an execution from after `after`.
 pub(super) async fn follow(
@@ -27,9 +29,8 @@ pub(super) async fn follow(
     after: u64,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Fault> {
     let row = app.store.execution(tenant, id).await?.ok_or_else(|| Fault::execution_not_found(id))?;
-    let live = app.registry.get(tenant, row.session_id).and_then(|session| session.live(id));
-    let live = live.map(|run| (run.follow(), run));
-    let follower = Follower { app, tenant, id, after, ready: VecDeque::new(), live, ended: false };
+    let live = app.registry.live_run(tenant, row.session_id, id).map(|run| (run.follow(), run));
+    let follower = Follower { app, tenant, id, after, ready: VecDeque::new(), live, looks: LOOKS_MAX, ended: false };
     let events = stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
         Some((Ok(event), follower))
@@ -45,6 +46,8 @@ struct Follower {
     ready: VecDeque<Event>,
     /// While it is under way.
     live: Option<(watch::Receiver<bool>, Arc<LiveRun>)>,
+    /// Looks that are left at what runs where nobody can follow it.
+    looks: u32,
     ended: bool,
 }
 
@@ -96,6 +99,7 @@ impl Follower {
             return Ok(None);
         }
         if execution.status == ExecutionStatus::Running {
+            self.looks = self.looks.checked_sub(1).ok_or_else(|| Fault::internal("it never ended"))?;
             tokio::time::sleep(LOOK_AGAIN).await;
             return Ok(None);
         }

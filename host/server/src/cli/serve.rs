@@ -45,6 +45,10 @@ pub struct Args {
     /// Directory that worktrees must lie in; repeat for more [default: any directory, on a loopback address only]
     #[arg(long = "worktree-root", value_name = "DIR")]
     worktree_roots: Vec<PathBuf>,
+    /// Name that the server is called by, beside localhost and addresses; repeat for more. Other names are refused: a web
+    /// page can make its own name point here
+    #[arg(long = "allow-host", value_name = "NAME")]
+    hosts: Vec<String>,
     /// Origin whose web pages may call the server, such as https://console.example; repeat for more [default: none]
     #[arg(long = "cors-origin", value_name = "URL", value_parser = origin)]
     cors_origins: Vec<HeaderValue>,
@@ -129,6 +133,7 @@ impl Args {
             data_dir: globals.server_data_dir(),
             library_cache: self.library_cache.clone(),
             worktree_roots: self.worktree_roots.clone(),
+            hosts: self.hosts.clone(),
             cors_origins: self.cors_origins.clone(),
             keep_executions: self.keep_executions,
             connections_max: self.max_connections as usize,
