@@ -69,30 +69,6 @@ fn what_a_client_waits_for() {
     assert_eq!(server.value(&session, "1+1"), "2");
 }
 
-/// A startup file belongs to a session that nobody can reach yet: the answer waits for its end all the same.
-#[test]
-fn what_can_not_be_stopped_is_waited_for() {
-    let server = Arc::new(Server::start());
-    std::fs::write(server.directory.join("s.js"), "const t = Date.now(); while (Date.now() - t < 500);").unwrap();
-    let whole = json!({ "name": "t", "startup_files": [{ "path": "s.js" }] });
-    let template = id(&server.post("/templates", whole).expect(201).json).to_owned();
-    let starting = {
-        let server = Arc::clone(&server);
-        thread::spawn(move || server.session(&template))
-    };
-    let running = loop {
-        let sessions = server.get("/sessions?status=starting").expect(200).json;
-        let Some(session) = sessions.get(0) else { continue };
-        let rows = server.get(&format!("/executions?session_id={}", id(session))).expect(200).json;
-        if rows[0]["status"] == "running" {
-            break rows[0].clone();
-        }
-    };
-    let end = cancel(&server, &running);
-    assert!(end["ended_at"].is_string() && end["status"] != "running", "{end}");
-    starting.join().unwrap();
-}
-
 /// Closing and cancelling at the same time: both answer with what is final.
 #[test]
 fn closed_meanwhile() {

@@ -157,7 +157,8 @@ pub(super) struct RunOnce {
 pub(super) struct RanOnce {
     execution: Execution,
     events: Vec<Event>,
-    /// There are more events than an answer holds: the execution has them.
+    /// There are more events than an answer holds: the execution has them. Left out when there are not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     more_events: bool,
 }
 
