@@ -51,6 +51,9 @@ pub struct Args {
     /// Finished executions that are kept of each session, with their events; older ones go [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     keep_executions: Option<u32>,
+    /// Closed and crashed sessions that are kept, with their executions and events; older ones go [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    keep_sessions: Option<u32>,
     /// Connections that can be open at once; more wait until one closes
     #[arg(long, value_name = "N", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: u32,
@@ -131,6 +134,7 @@ impl Args {
             worktree_roots: self.worktree_roots.clone(),
             cors_origins: self.cors_origins.clone(),
             keep_executions: self.keep_executions,
+            keep_sessions: self.keep_sessions,
             connections_max: self.max_connections as usize,
             sessions_max: self.max_sessions,
             threads: self.threads.map(usize::from),
