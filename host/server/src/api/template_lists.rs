@@ -211,7 +211,8 @@ impl NewStartupFile {
         let mode = match requested.trim().to_lowercase().as_str() {
             "" => StartupMode::Eval,
             word => StartupMode::parse(word).ok_or_else(|| {
-                let message = "Only startup mode 'eval' is currently supported, and 'module' for ES modules";
+                // The contract's sentence to the letter; `supported_modes` has the rest.
+                let message = "Only startup mode 'eval' is currently supported";
                 let mut fault = Fault::new(ErrorCode::StartupModeUnsupported, message).with("template_id", template);
                 fault.details.insert("requested_mode".to_owned(), requested.clone().into());
                 fault.details.insert("supported_modes".to_owned(), vec!["eval", "module"].into());
