@@ -148,21 +148,27 @@ impl Server {
     /// The same, with more flags.
     pub fn start_with(directory: &Path, images: &Path, flags: &[&str]) -> Server {
         let log = directory.join("server.log");
-        let log_file = std::fs::File::options().create(true).append(true).open(&log).unwrap();
+        let log = std::fs::File::options().create(true).append(true).open(log).unwrap();
+        Server::start_logging_to(log.into(), directory, images, flags)
+    }
+
+    /// The same, with another place for its log.
+    pub fn start_logging_to(log: Stdio, directory: &Path, images: &Path, flags: &[&str]) -> Server {
         let mut child = Command::new(program())
             .args(["--data-dir", images.to_str().unwrap(), "serve", "--listen", "127.0.0.1:0"])
             .args(flags)
             .current_dir(directory)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(log_file)
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Some(url) = line.trim().strip_prefix("vm-system listening on ").map(str::to_owned) else {
             let _ = child.kill();
-            panic!("the server does not listen: {line}{}", std::fs::read_to_string(log).unwrap());
+            let log = std::fs::read_to_string(directory.join("server.log")).unwrap_or_default();
+            panic!("the server does not listen: {line}{log}");
         };
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -180,15 +186,23 @@ impl Server {
         self._own.take()
     }
 
-    /// Asks the server to end, and waits until it has.
-    pub fn terminate(mut self) {
+    /// Asks the server to end, and waits until it has; its exit status.
+    pub fn terminate(mut self) -> Option<i32> {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let began = Instant::now();
-        while self.child.try_wait().unwrap().is_none() {
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
             assert!(began.elapsed() < PATIENCE, "still there");
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Closes our end of the server's stderr, if that is a pipe.
+    pub fn close_stderr(&mut self) {
+        self.child.stderr = None;
     }
 
     /// The server's process.

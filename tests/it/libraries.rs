@@ -30,6 +30,32 @@ fn cache(server: &Server) -> std::path::PathBuf {
     server.directory.join(".vm-cache/libraries")
 }
 
+/// 1,000 files over HTTP, whoever put them there; those that are there can be replaced.
+#[test]
+fn the_cache_takes_only_so_many() {
+    let server = Server::start();
+    server.send("PUT", "/libraries/first", Some("1")).expect(200);
+    for n in 2..1_000 {
+        std::fs::write(cache(&server).join(format!("lib-{n}.js")), "1").unwrap();
+    }
+    server.send("PUT", "/libraries/last", Some("1")).expect(200);
+    let refused = server.send("PUT", "/libraries/more", Some("1")).expect_error(400, "VALIDATION_ERROR");
+    assert!(refused.text.contains("no more than 1000 files") && refused.text.contains("DELETE"), "{}", refused.text);
+    assert_eq!(refused.json["error"]["details"], json!({ "library": "more" }));
+    server.get("/libraries/more").expect(404);
+    server.send("PUT", "/libraries/first", Some("22")).expect(200);
+    server.send("DELETE", "/libraries/first", None).expect(200);
+    server.send("PUT", "/libraries/more", Some("1")).expect(200);
+    // 1 GiB in all, in files that take no room on the disk.
+    for n in 2..=66 {
+        let file = std::fs::File::create(cache(&server).join(format!("lib-{n}.js"))).unwrap();
+        file.set_len(LIBRARY_BYTES_MAX as u64).unwrap();
+    }
+    server.send("DELETE", "/libraries/last", None).expect(200);
+    server.send("PUT", "/libraries/last", Some("1")).expect_error(400, "VALIDATION_ERROR");
+    server.send("PUT", "/libraries/lib-2", Some("1")).expect(200);
+}
+
 #[test]
 fn a_library_is_put_listed_read_and_removed() {
     let server = Server::start();

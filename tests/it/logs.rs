@@ -1,4 +1,6 @@
 //! The server's log: who asked what and what came of it, and never what was in it.
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 
 use crate::harness::{Server, shared_images};
@@ -37,4 +39,39 @@ fn requests_are_logged_with_their_ids_and_without_their_contents() {
     );
     let line = of(ran.header("x-request-id").unwrap());
     assert_eq!((&line["span"]["session"], &line["span"]["execution"]), (&json!(session), &ran.json["id"]));
+}
+
+/// A pipe that nobody reads, one that is closed, a disk that is full.
+#[test]
+fn a_log_that_goes_nowhere_holds_nobody_up() {
+    for what in ["unread", "closed", "full"] {
+        let place = tempfile::tempdir().unwrap();
+        let log = match what {
+            "full" => std::fs::File::options().write(true).open("/dev/full").unwrap().into(),
+            _ => Stdio::piped(),
+        };
+        let mut server = Server::start_logging_to(log, place.path(), &shared_images(), &[]);
+        if what == "closed" {
+            server.close_stderr();
+        }
+        let template = server.template("t", &[]);
+        for _ in 0..1_000 {
+            server.get(&format!("/templates/{template}")).expect(200);
+        }
+        let session = server.session(&template);
+        assert_eq!(server.value(&session, "1 + 1"), "2", "{what}");
+        assert_eq!(server.terminate(), Some(0), "{what}");
+    }
+}
+
+#[test]
+fn a_stopping_server_writes_its_log_to_the_end() {
+    let place = tempfile::tempdir().unwrap();
+    let server = Server::start_with(place.path(), &shared_images(), &[]);
+    for n in 0..300 {
+        server.get(&format!("/templates?limit={}", n + 1)).expect(200);
+    }
+    assert_eq!(server.terminate(), Some(0));
+    let log = std::fs::read_to_string(place.path().join("server.log")).unwrap();
+    assert_eq!(log.matches("answered").count(), 300, "{log}");
 }

@@ -27,6 +27,8 @@ pub struct Config {
     pub cors_origins: Vec<HeaderValue>,
     /// Executions of a session that are kept; none: all.
     pub keep_executions: Option<u32>,
+    /// Closed and crashed sessions of a tenant that are kept; none: all.
+    pub keep_sessions: Option<u32>,
     /// Connections that can be open at once; more wait to be accepted.
     pub connections_max: usize,
     /// Sessions that can be live at once.

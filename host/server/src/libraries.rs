@@ -20,6 +20,10 @@ use uuid::Uuid;
 
 /// Largest library, bytes.
 pub const LIBRARY_BYTES_MAX: usize = 16 << 20;
+/// Files that the cache takes over HTTP. Whoever has the directory puts as many there as they like.
+pub const LIBRARIES_MAX: usize = 1_000;
+/// Bytes of all of them together that the cache takes over HTTP: 1 GiB.
+pub const LIBRARIES_BYTES_MAX: u64 = 1 << 30;
 /// Texts that stay in memory.
 const KEPT_MAX: usize = 64;
 /// What was written so lately may change again without a new time: it is not remembered.
@@ -36,6 +40,8 @@ pub struct Libraries(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     known: Mutex<Known>,
+    /// Held from the look at what there is until the file is there.
+    adding: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -65,6 +71,15 @@ pub struct Info {
     /// How many libraries it holds.
     pub count: usize,
     /// What they take together.
+    pub bytes: u64,
+}
+
+/// What a cache may come to.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// How many libraries.
+    pub files: usize,
+    /// How many bytes together.
     pub bytes: u64,
 }
 
@@ -99,7 +114,7 @@ impl Stamp {
 impl Libraries {
     /// The libraries in `path`, which need not be there yet.
     pub fn new(path: PathBuf) -> Libraries {
-        Libraries(Arc::new(Inner { path, known: Mutex::default() }))
+        Libraries(Arc::new(Inner { path, known: Mutex::default(), adding: Mutex::default() }))
     }
 
     /// Where they lie.
@@ -161,6 +176,18 @@ impl Libraries {
         }
         let sha256 = hex(&Sha256::digest(text));
         Ok(LibraryFile { name: name.clone(), bytes: text.len() as u64, sha256 })
+    }
+
+    /// [`Libraries::put`] if the cache then fits into `room`; None if it does not. One that is there can always be replaced by
+    /// one that is not larger.
+    pub fn put_within(&self, room: Room, name: &LibraryName, text: &str) -> io::Result<Option<LibraryFile>> {
+        let _adding = self.0.adding.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = self.open()?.map(|dir| files_of(&dir)).transpose()?.unwrap_or_default();
+        let (old, new) = (files.get(name), text.len() as u64);
+        let bytes = files.values().sum::<u64>() - old.unwrap_or(&0) + new;
+        let fits = (old.is_some() || files.len() < room.files) && bytes <= room.bytes;
+        let shrinks = old.is_some_and(|old| new <= *old);
+        (fits || shrinks).then(|| self.put(name, text)).transpose()
     }
 
     /// Whether there was one.
@@ -408,6 +435,23 @@ mod tests {
         // Replacing a link replaces the link.
         libraries.put(&name("out"), "new").unwrap();
         assert_eq!(std::fs::read_to_string(dir.path().join("secret.js")).unwrap(), "secret");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_not_put() {
+        let (_dir, libraries) = made();
+        let room = Room { files: 2, bytes: 10 };
+        let put = |wanted: &str, text: &str| libraries.put_within(room, &name(wanted), text).unwrap().is_some();
+        assert!(!put("a", "12345678901") && libraries.list().unwrap().is_empty());
+        assert!(put("a", "1234567890") && !put("b", "1"));
+        assert!(put("a", "12345") && put("b", "12345"));
+        assert!(!put("c", ""), "a third file");
+        assert!(put("b", "54321") && put("b", "1234") && put("b", "12345") && !put("b", "123456"));
+        assert_eq!(libraries.read(&name("b")).unwrap().as_deref(), Some("12345"));
+        // Put there by hand: it counts, and it can shrink.
+        libraries.put(&name("c"), "12345").unwrap();
+        assert!(put("c", "1234") && !put("c", "12345"));
+        assert!(libraries.remove(&name("c")).unwrap() && libraries.remove(&name("a")).unwrap() && put("d", "12345"));
     }
 
     #[test]

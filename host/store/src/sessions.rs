@@ -22,6 +22,21 @@ pub struct NewSession {
     pub created_at: Timestamp,
 }
 
+/// Sessions that one call removes at most, so that the first one after `keep` was lowered holds nobody up. Each call makes
+/// up for more than one that was closed.
+const PRUNED_AT_ONCE: u32 = 16;
+
+/// The newest session that goes: behind ?2 others that are over.
+const CUT: &str = "SELECT key FROM (SELECT key FROM sessions WHERE tenant = ?1 AND status = 'closed'
+                              ORDER BY key DESC LIMIT ?2 + 1)
+             UNION ALL
+             SELECT key FROM (SELECT key FROM sessions WHERE tenant = ?1 AND status = 'crashed'
+                              ORDER BY key DESC LIMIT ?2 + 1)
+             ORDER BY key DESC LIMIT 1 OFFSET ?2";
+const PRUNE: &str = "DELETE FROM sessions WHERE key IN
+         (SELECT key FROM sessions WHERE tenant = ?1 AND status IN ('closed', 'crashed') AND key <= ?2
+          ORDER BY key LIMIT ?3)";
+
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -81,6 +96,14 @@ impl Store {
             find(c, tenant, id)
         };
         self.0.writer.write(change).await
+    }
+
+    /// Queues the removal of a tenant's oldest sessions that are over, closed or crashed, with their executions and events,
+    /// but for the newest `keep`. To be called whenever a session is over: a call removes a few, so that what has piled up
+    /// goes bit by bit.
+    pub async fn prune_sessions(&self, tenant: TenantId, keep: u32) -> Result<(), Error> {
+        let change = move |c: &Connection| prune(c, tenant, keep);
+        self.0.writer.queue("prune_sessions", change).await
     }
 
     /// A session's row.
@@ -173,6 +196,17 @@ fn settle(
     if changed == 0 { Err(Error::Gone) } else { Ok(()) }
 }
 
+/// Reads `keep` entries of the index for each of the two states, and no rows but those that go.
+fn prune(c: &Connection, tenant: TenantId, keep: u32) -> Result<(), Error> {
+    let cut = c
+        .prepare_cached(CUT)?
+        .query_row(params![tenant.as_uuid().as_bytes(), keep], |row| row.get::<_, i64>(0))
+        .optional()?;
+    let Some(cut) = cut else { return Ok(()) };
+    c.prepare_cached(PRUNE)?.execute(params![tenant.as_uuid().as_bytes(), cut, PRUNED_AT_ONCE])?;
+    Ok(())
+}
+
 fn find(c: &Connection, tenant: TenantId, id: SessionId) -> Result<Option<Session>, Error> {
     let mut statement = c.prepare_cached(select!("AND id = ?2"))?;
     let mut rows = statement.query(params![tenant.as_uuid().as_bytes(), id.as_uuid().as_bytes()])?;
@@ -192,4 +226,122 @@ fn read(row: &Row<'_>) -> Result<Session, Error> {
         last_error: row.get(9)?,
         runtime_meta: rows::json_if_any(row, 10)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{ExecutionId, ExecutionKind};
+    use serde_json::value::RawValue;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{NewExecution, Options};
+
+    const TENANT: TenantId = TenantId::DEFAULT;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000)
+    }
+
+    fn scratch() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&Options::new(dir.path().join("test.db")), at(1)).unwrap();
+        (dir, store)
+    }
+
+    async fn ready(store: &Store) -> SessionId {
+        let id: SessionId = Uuid::now_v7().into();
+        let new = NewSession {
+            id,
+            template: Uuid::now_v7().into(),
+            workspace_id: "w".into(),
+            base_commit_oid: "0".into(),
+            worktree_path: "/w".into(),
+            created_at: at(1),
+        };
+        store.session_starts(TENANT, new).await.unwrap();
+        store.session_ready(TENANT, id).await.unwrap();
+        id
+    }
+
+    async fn run(store: &Store, session: SessionId) -> ExecutionId {
+        let new = NewExecution {
+            id: Uuid::now_v7().into(),
+            session,
+            kind: ExecutionKind::Repl,
+            input: Some("1".into()),
+            path: None,
+            args: RawValue::from_string("{}".into()).unwrap(),
+            env: RawValue::from_string("{}".into()).unwrap(),
+            started_at: at(2),
+        };
+        let id = new.id;
+        store.execution_starts(TENANT, new).await.unwrap();
+        id
+    }
+
+    async fn listed(store: &Store) -> Vec<SessionId> {
+        // A read sees what was committed: this write makes the queued changes that.
+        let _ = store.session_closed(TENANT, Uuid::now_v7().into(), at(9), None).await;
+        let wanted = Wanted { before: Cursor::START, rows_max: 1_000 };
+        store.sessions(TENANT, None, wanted).await.unwrap().rows.into_iter().map(|s| s.id).collect()
+    }
+
+    #[tokio::test]
+    async fn the_oldest_sessions_that_are_over_go_with_all_they_have() {
+        let (_dir, store) = scratch();
+        let mut ids = Vec::new();
+        let mut executions = Vec::new();
+        for n in 0..7 {
+            let id = ready(&store).await;
+            ids.insert(0, id);
+            executions.insert(0, run(&store, id).await);
+            match n {
+                // The oldest of all and one in between go on.
+                0 | 3 => {}
+                1 | 4 => store.session_crashed(TENANT, id, at(3), "why".into()).await.unwrap(),
+                _ => drop(store.session_closed(TENANT, id, at(3), None).await.unwrap()),
+            }
+        }
+        store.prune_sessions(TENANT, 5).await.unwrap();
+        store.prune_sessions(Uuid::now_v7().into(), 1).await.unwrap();
+        assert_eq!(listed(&store).await, ids);
+        // Newest first: closed, closed, crashed, live, closed, crashed, live.
+        store.prune_sessions(TENANT, 3).await.unwrap();
+        assert_eq!(listed(&store).await, [ids[0], ids[1], ids[2], ids[3], ids[6]]);
+        for (n, execution) in executions.iter().enumerate() {
+            let there = store.execution(TENANT, *execution).await.unwrap().is_some();
+            assert_eq!(there, ![4, 5].contains(&n), "{n}");
+        }
+        store.prune_sessions(TENANT, 1).await.unwrap();
+        assert_eq!(listed(&store).await, [ids[0], ids[3], ids[6]]);
+    }
+
+    #[tokio::test]
+    async fn what_has_piled_up_goes_bit_by_bit() {
+        let (_dir, store) = scratch();
+        for _ in 0..PRUNED_AT_ONCE + 5 {
+            let id = ready(&store).await;
+            store.session_closed(TENANT, id, at(3), None).await.unwrap();
+        }
+        store.prune_sessions(TENANT, 2).await.unwrap();
+        assert_eq!(listed(&store).await.len(), 5);
+        store.prune_sessions(TENANT, 2).await.unwrap();
+        assert_eq!(listed(&store).await.len(), 2);
+    }
+
+    /// However many sessions a tenant has, the index leads to those that count.
+    #[test]
+    fn pruning_scans_no_table() {
+        let c = Connection::open_in_memory().unwrap();
+        c.execute_batch(include_str!("schema.golden.sql")).unwrap();
+        for sql in [CUT, PRUNE] {
+            let mut statement = c.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let bound = vec![0; statement.parameter_count()];
+            let plan = statement.query_map(rusqlite::params_from_iter(bound), |row| row.get::<_, String>(3)).unwrap();
+            let plan: Vec<String> = plan.map(Result::unwrap).collect();
+            let tables = |line: &&String| line.contains("sessions");
+            assert!(plan.iter().filter(tables).all(|line| line.contains("SEARCH")), "{plan:#?}");
+        }
+    }
 }

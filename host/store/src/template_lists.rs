@@ -152,12 +152,12 @@ fn is_there(changed: Option<bool>) -> bool {
     changed.is_some()
 }
 
-/// Refuses one more entry for a list that is full.
+/// Refuses the entry that has made a list longer than it may be, and so undoes it. What is there already is no entry more.
 macro_rules! room {
     ($c:expr, $table:literal, $key:expr) => {{
         let sql = concat!("SELECT count(*) FROM ", $table, " WHERE template = ?1");
         let count: u32 = $c.prepare_cached(sql)?.query_row([$key], |row| row.get(0))?;
-        if count >= TEMPLATE_LIST_MAX {
+        if count > TEMPLATE_LIST_MAX {
             return Err(Error::Full);
         }
     }};
@@ -165,7 +165,6 @@ macro_rules! room {
 
 /// Whether anything changed. A grant of `{}` leaves the one that is there.
 pub(crate) fn insert_module(c: &Connection, tenant: TenantId, template: i64, grant: &Grant) -> Result<bool, Error> {
-    room!(c, "template_modules", template);
     let changed = c
         .prepare_cached(
             "INSERT INTO template_modules (tenant, template, name, config) VALUES (?1, ?2, ?3, ?4)
@@ -173,6 +172,7 @@ pub(crate) fn insert_module(c: &Connection, tenant: TenantId, template: i64, gra
              WHERE excluded.config <> '{}' AND excluded.config <> config",
         )?
         .execute(params![tenant.as_uuid().as_bytes(), template, grant.name.as_str(), grant.config.get()])?;
+    room!(c, "template_modules", template);
     Ok(changed > 0)
 }
 
@@ -182,13 +182,13 @@ pub(crate) fn insert_library(
     template: i64,
     name: &LibraryName,
 ) -> Result<bool, Error> {
-    room!(c, "template_libraries", template);
     let changed = c
         .prepare_cached(
             "INSERT INTO template_libraries (tenant, template, name) VALUES (?1, ?2, ?3)
              ON CONFLICT (template, name) DO NOTHING",
         )?
         .execute(params![tenant.as_uuid().as_bytes(), template, name.as_str()])?;
+    room!(c, "template_libraries", template);
     Ok(changed > 0)
 }
 
@@ -198,7 +198,6 @@ pub(crate) fn insert_startup_file(
     template: i64,
     file: &StartupFile,
 ) -> Result<(), Error> {
-    room!(c, "template_startup_files", template);
     let inserted = c
         .prepare_cached(
             "INSERT INTO template_startup_files (tenant, id, template, path, order_index, mode)
@@ -212,7 +211,9 @@ pub(crate) fn insert_startup_file(
             file.order_index,
             file.mode.as_str()
         ]);
-    rows::unless_taken(inserted).map(drop)
+    rows::unless_taken(inserted)?;
+    room!(c, "template_startup_files", template);
+    Ok(())
 }
 
 pub(crate) fn insert_capability(
@@ -221,7 +222,6 @@ pub(crate) fn insert_capability(
     template: i64,
     new: &Capability,
 ) -> Result<(), Error> {
-    room!(c, "template_capabilities", template);
     let inserted = c
         .prepare_cached(
             "INSERT INTO template_capabilities (tenant, id, template, kind, name, enabled, config)
@@ -236,7 +236,9 @@ pub(crate) fn insert_capability(
             new.enabled,
             new.config.get()
         ]);
-    rows::unless_taken(inserted).map(drop)
+    rows::unless_taken(inserted)?;
+    room!(c, "template_capabilities", template);
+    Ok(())
 }
 
 pub(crate) fn grants(c: &Connection, template: i64) -> Result<Vec<Grant>, Error> {
@@ -279,4 +281,69 @@ pub(crate) fn capabilities(c: &Connection, id: TemplateId, template: i64) -> Res
         })
     };
     statement.query_and_then([template], read)?.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use model::ModuleName;
+    use serde_json::value::RawValue;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{NewTemplate, Options};
+
+    const TENANT: TenantId = TenantId::DEFAULT;
+
+    fn grant(name: &str, config: &str) -> Grant {
+        Grant { name: ModuleName::parse(name).unwrap(), config: RawValue::from_string(config.into()).unwrap() }
+    }
+
+    #[tokio::test]
+    async fn a_full_list_takes_what_it_has_and_nothing_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = Timestamp::from_micros(2_000_000);
+        let store = Store::open(&Options::new(dir.path().join("test.db")), at).unwrap();
+        let id: TemplateId = Uuid::now_v7().into();
+        let library = |name: &str| LibraryName::parse(name).unwrap();
+        let file = |path: &str| StartupFile {
+            id: Uuid::now_v7().into(),
+            vm_id: id,
+            path: path.into(),
+            order_index: 0,
+            mode: StartupMode::Eval,
+        };
+        let names = || (0..TEMPLATE_LIST_MAX).map(|n| format!("m{n}"));
+        let new = NewTemplate {
+            id,
+            name: "t".into(),
+            engine: "quickjs".into(),
+            is_active: true,
+            modules: names().map(|name| grant(&name, "{}")).collect(),
+            libraries: names().map(|name| library(&name)).collect(),
+            startup_files: names().map(|path| file(&path)).collect(),
+            capabilities: Vec::new(),
+            settings: model::Settings::default(),
+            created_at: at,
+        };
+        let longer = NewTemplate {
+            id: Uuid::now_v7().into(),
+            name: "longer".into(),
+            modules: (0..=TEMPLATE_LIST_MAX).map(|n| grant(&format!("m{n}"), "{}")).collect(),
+            ..new.clone()
+        };
+        store.create_template(TENANT, new).await.unwrap();
+        assert!(matches!(store.create_template(TENANT, longer).await, Err(Error::Full)));
+
+        assert!(store.add_module(TENANT, id, grant("m7", "{}"), at).await.unwrap());
+        assert!(store.add_module(TENANT, id, grant("m7", "{\"a\":1}"), at).await.unwrap());
+        assert!(matches!(store.add_module(TENANT, id, grant("more", "{}"), at).await, Err(Error::Full)));
+        assert!(store.add_library(TENANT, id, library("m7"), at).await.unwrap());
+        assert!(matches!(store.add_library(TENANT, id, library("more"), at).await, Err(Error::Full)));
+        assert!(matches!(store.add_startup_file(TENANT, file("m7"), at).await, Err(Error::AlreadyExists)));
+        assert!(matches!(store.add_startup_file(TENANT, file("more"), at).await, Err(Error::Full)));
+        let whole = store.whole_template(TENANT, id).await.unwrap().unwrap();
+        assert_eq!(whole.grants[7].config.get(), "{\"a\":1}");
+        let lengths = [whole.grants.len(), whole.template.libraries.len(), whole.startup_files.len()];
+        assert_eq!(lengths, [TEMPLATE_LIST_MAX as usize; 3], "what was refused was undone");
+    }
 }

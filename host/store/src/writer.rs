@@ -16,6 +16,15 @@ const BATCH_MAX: usize = 256;
 const QUEUE_MAX: usize = 4_096;
 /// How long a job that nobody waits for may wait for company.
 const IDLE_COMMIT: Duration = Duration::from_millis(20);
+/// Pages that nothing lies on and that stay in the file, for what is written next.
+const FREE_PAGES_KEPT: i64 = 512;
+/// Pages that are given back at once, a megabyte: some milliseconds for whoever comes meanwhile.
+const FREED_AT_ONCE: i64 = 256;
+/// How often that is looked at.
+const FREED_EVERY: Duration = Duration::from_secs(1);
+
+/// What `auto_vacuum` says of a file that can shrink.
+const INCREMENTAL: i64 = 2;
 
 type Work = Box<dyn FnOnce(&Connection) -> Deliver + Send>;
 /// Tells the caller, once the transaction is committed or has failed.
@@ -101,10 +110,13 @@ impl Drop for Writer {
 fn serve(mut connection: Connection, queue: &Receiver<Job>) {
     let mut batch: Vec<Job> = Vec::new();
     let mut due: Option<Instant> = None;
+    // When the file is looked at for pages to give back: some time after a commit, once nothing is queued.
+    let shrinks = pragma(&connection, "auto_vacuum").is_ok_and(|mode| mode == INCREMENTAL);
+    let mut shrink_at = shrinks.then(|| Instant::now() + FREED_EVERY);
     loop {
-        let next = match due {
+        let next = match due.or(shrink_at) {
             None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(due) => queue.recv_timeout(due.saturating_duration_since(Instant::now())),
+            Some(until) => queue.recv_timeout(until.saturating_duration_since(Instant::now())),
         };
         match next {
             Ok(job) => {
@@ -120,17 +132,44 @@ fn serve(mut connection: Connection, queue: &Receiver<Job>) {
                     batch.push(job);
                 }
             }
+            Err(RecvTimeoutError::Timeout) if batch.is_empty() => {
+                let more = shrink(&connection).unwrap_or_else(|error| {
+                    tracing::warn!(%error, "cannot give the database's free pages back");
+                    false
+                });
+                shrink_at = more.then(|| Instant::now() + FREED_EVERY);
+                continue;
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) if batch.is_empty() => break,
             Err(RecvTimeoutError::Disconnected) => {}
         }
         commit(&mut connection, batch.drain(..));
         due = None;
+        if shrinks {
+            shrink_at.get_or_insert_with(|| Instant::now() + FREED_EVERY);
+        }
     }
     // Statistics for the planner; nothing is lost without them.
     if let Err(error) = connection.execute_batch("PRAGMA optimize") {
         tracing::debug!(%error, "PRAGMA optimize");
     }
+}
+
+/// Takes a few of the pages that nothing lies on off the file's end; whether there are more.
+fn shrink(connection: &Connection) -> rusqlite::Result<bool> {
+    let free = pragma(connection, "freelist_count")? - FREE_PAGES_KEPT;
+    if free > 0 {
+        let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({})", free.min(FREED_AT_ONCE)))?;
+        let mut rows = statement.query([])?;
+        // A page a step.
+        while rows.next()?.is_some() {}
+    }
+    Ok(free > FREED_AT_ONCE)
+}
+
+fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, name, |row| row.get(0))
 }
 
 fn commit(connection: &mut Connection, batch: impl Iterator<Item = Job>) {
@@ -268,5 +307,37 @@ mod tests {
         writer.queue("test", insert(3)).await.unwrap();
         drop(writer);
         assert_eq!(count(&reader), 3);
+    }
+
+    #[tokio::test]
+    async fn what_is_deleted_leaves_the_file_in_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("test.db");
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL").unwrap();
+        connection.execute_batch("CREATE TABLE t (n INTEGER, filler BLOB)").unwrap();
+        let writer = Writer::start(connection).unwrap();
+        let reader = Connection::open(&path).unwrap();
+        let pages = || pragma(&reader, "page_count").unwrap();
+        let fill = |c: &Connection| {
+            for n in 0..FREE_PAGES_KEPT + FREED_AT_ONCE + 100 {
+                c.execute("INSERT INTO t VALUES (?1, zeroblob(4000))", [n])?;
+            }
+            Ok(())
+        };
+        writer.write(fill).await.unwrap();
+        let full = pages();
+        writer.write(|c| Ok(c.execute("DELETE FROM t", []).map(drop)?)).await.unwrap();
+        assert_eq!(pages(), full);
+        let started = Instant::now();
+        while pragma(&reader, "freelist_count").unwrap() > FREE_PAGES_KEPT {
+            assert!(started.elapsed() < Duration::from_secs(30));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // In more than one go, and not to the last page.
+        assert!(started.elapsed() > FREED_EVERY);
+        assert!(pages() < full - FREED_AT_ONCE && pages() > FREE_PAGES_KEPT, "{full} -> {}", pages());
+        writer.write(|c| Ok(c.execute("INSERT INTO t VALUES (1, NULL)", []).map(drop)?)).await.unwrap();
+        drop(writer);
     }
 }

@@ -83,6 +83,7 @@ fn what_a_server_does_not_start_with() {
         ("--listen 127.0.0.1:0 --cors-origin console.example".to_owned(), "an origin is"),
         ("--listen 127.0.0.1:0 --cors-origin https://console.example/".to_owned(), "an origin is"),
         ("--listen 127.0.0.1:0 --keep-executions 0".to_owned(), "--keep-executions"),
+        ("--listen 127.0.0.1:0 --keep-sessions 0".to_owned(), "--keep-sessions"),
         ("--listen 127.0.0.1:0 --max-mem-mb 100000".to_owned(), "mem_mb"),
     ] {
         let args: Vec<&str> = ["serve"].into_iter().chain(flags.split(' ')).collect();

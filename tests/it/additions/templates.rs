@@ -87,7 +87,8 @@ fn all_or_nothing() {
     ] {
         let mut body = document("nope");
         body[key] = value;
-        server.post("/templates", body).expect_error(status, code);
+        let refused = server.post("/templates", body).expect_error(status, code);
+        assert!(!refused.text.contains("template_id"), "no template, no id: {}", refused.text);
     }
     assert_eq!(server.get("/templates").expect(200).text, "[]");
     // A name twice is there once, as where they are added one by one.

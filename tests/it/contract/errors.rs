@@ -132,12 +132,9 @@ fn orders_of_checks() {
         }
         for mode in ["nope", "EVALS", "import"] {
             let answer = server.post(&files, json!({ "path": "a.js", "mode": mode }));
-            let answer = answer.expect_error(422, "STARTUP_MODE_UNSUPPORTED");
-            // What the ancestor says, and what ours adds to it.
-            let message = answer.json["error"]["message"].as_str().unwrap();
-            assert!(message.starts_with("Only startup mode 'eval' is currently supported"), "{message}");
+            let message = "Only startup mode 'eval' is currently supported";
             let details = json!({ "template_id": id, "requested_mode": mode, "supported_modes": ["eval", "module"] });
-            assert_eq!(answer.json["error"]["details"], details);
+            refused(answer, 422, "STARTUP_MODE_UNSUPPORTED", message, details);
         }
     }
     let path = format!("/templates/{template}/modules/fs");

@@ -14,7 +14,7 @@ use super::extract::{PathName, Text};
 use super::{Answer, ok};
 use crate::app::App;
 use crate::fault::Fault;
-use crate::libraries::{LIBRARY_BYTES_MAX, Libraries};
+use crate::libraries::{LIBRARIES_BYTES_MAX, LIBRARIES_MAX, LIBRARY_BYTES_MAX, Libraries, Room};
 
 /// The `{name}` of the path: one that can't lead out of the cache.
 pub(super) struct PathLibrary(LibraryName);
@@ -50,7 +50,14 @@ pub(super) async fn put(
     PathLibrary(name): PathLibrary,
     Text(text): Text<LIBRARY_BYTES_MAX>,
 ) -> Answer {
-    ok(&blocking(&app, move |libraries| libraries.put(&name, &text)).await?)
+    let (room, wanted) = (Room { files: LIBRARIES_MAX, bytes: LIBRARIES_BYTES_MAX }, name.clone());
+    let put = blocking(&app, move |libraries| libraries.put_within(room, &wanted, &text)).await?;
+    ok(&put.ok_or_else(|| {
+        let message = format!(
+            "The library cache takes no more than {LIBRARIES_MAX} files and {LIBRARIES_BYTES_MAX} bytes: DELETE what is not used"
+        );
+        Fault::validation(message).with("library", name)
+    })?)
 }
 
 #[derive(Serialize, JsonSchema)]

@@ -201,18 +201,19 @@ pub(super) struct NewStartupFile {
 }
 
 impl NewStartupFile {
-    /// In the contract's order: the path, then the mode.
-    pub(super) fn checked(self, template: TemplateId) -> Result<StartupFile, Fault> {
+    /// In the contract's order: the path, then the mode. `about` tells a fault which template it is about, where a client
+    /// has heard of that.
+    pub(super) fn checked(self, template: TemplateId, about: impl Fn(Fault) -> Fault) -> Result<StartupFile, Fault> {
         let path = self.path.filter(|path| !path.is_empty()).ok_or_else(|| Fault::validation("path is required"))?;
-        let escapes =
-            |_| Fault::new(ErrorCode::InvalidPath, "Path escapes allowed worktree").with("template_id", template);
+        let escapes = |_| about(Fault::new(ErrorCode::InvalidPath, "Path escapes allowed worktree"));
         let path = RelPath::parse(&path).map_err(escapes)?.as_str().to_owned();
         let requested = self.mode.unwrap_or_default();
         let mode = match requested.trim().to_lowercase().as_str() {
             "" => StartupMode::Eval,
             word => StartupMode::parse(word).ok_or_else(|| {
-                let message = "Only startup mode 'eval' is currently supported, and 'module' for ES modules";
-                let mut fault = Fault::new(ErrorCode::StartupModeUnsupported, message).with("template_id", template);
+                // The contract's sentence to the letter; `supported_modes` has the rest.
+                let message = "Only startup mode 'eval' is currently supported";
+                let mut fault = about(Fault::new(ErrorCode::StartupModeUnsupported, message));
                 fault.details.insert("requested_mode".to_owned(), requested.clone().into());
                 fault.details.insert("supported_modes".to_owned(), vec!["eval", "module"].into());
                 fault
@@ -251,7 +252,7 @@ pub(super) async fn add_startup_file(
     PathId(id): PathId<TemplateId>,
     Json(body): Json<NewStartupFile>,
 ) -> Answer {
-    let file = body.checked(id)?;
+    let file = body.checked(id, |fault| fault.with("template_id", id))?;
     match app.store.add_startup_file(tenant, file.clone(), clock::now()).await {
         Err(store::Error::AlreadyExists) => {
             let taken = Fault::new(ErrorCode::AlreadyExists, "The template has a startup file of that path");

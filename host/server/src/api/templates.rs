@@ -159,7 +159,9 @@ pub(super) async fn create(State(app): State<Arc<App>>, Tenant(tenant): Tenant, 
     };
     let modules = all(body.modules, "modules", module)?;
     let libraries = all(body.libraries, "libraries", |name| template_lists::library(&name))?;
-    let startup_files = all(body.startup_files, "startup_files", |Object(file)| file.checked(id))?;
+    // A template that is not made has no id.
+    let startup_file = |Object(file): Object<NewStartupFile>| file.checked(id, |fault| fault);
+    let startup_files = all(body.startup_files, "startup_files", startup_file)?;
     let capabilities = all(body.capabilities, "capabilities", |Object(new)| new.checked(id))?;
     let twice = |what: &str| Fault::new(ErrorCode::AlreadyExists, format!("{what} is there twice"));
     distinct(startup_files.iter().map(|file: &StartupFile| file.path.as_str()), |path| {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
 
 mod client;
@@ -13,6 +14,7 @@ mod image;
 mod interrupt;
 mod libs;
 mod local;
+mod log;
 mod ops;
 mod printing;
 mod repl;
@@ -166,19 +168,30 @@ impl Command {
             _ => "warn",
         }
     }
+
+    /// A server must not wait for whoever reads its log; a command's few lines stand where they belong in its output.
+    fn logs_in_background(&self) -> bool {
+        matches!(self, Command::Serve(_))
+    }
 }
 
 /// Parses the command line, runs the command and settles the exit status.
 pub fn main() -> ExitCode {
     let Cli { flags, command } = Cli::parse();
     let level = flags.log_level.as_deref().unwrap_or(command.log_level());
-    match start_log(level, flags.log_format).and_then(|()| dispatch(flags, command)) {
-        Ok(code) => code,
-        Err(error) => {
-            printing::err(&format!("Error: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    let flush = match start_log(level, flags.log_format, command.logs_in_background()) {
+        Ok(flush) => flush,
+        Err(error) => return failed(&error),
+    };
+    let ended = dispatch(flags, command);
+    // What was logged stands before the last word.
+    drop(flush);
+    ended.unwrap_or_else(|error| failed(&error))
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    printing::err(&format!("Error: {error:#}"));
+    ExitCode::FAILURE
 }
 
 fn dispatch(flags: Flags, command: Command) -> anyhow::Result<ExitCode> {
@@ -189,13 +202,23 @@ fn dispatch(flags: Flags, command: Command) -> anyhow::Result<ExitCode> {
     })())
 }
 
-fn start_log(level: &str, format: LogFormat) -> anyhow::Result<()> {
+/// In the background, the log holds nobody up, and its end is written when the answer is dropped.
+fn start_log(level: &str, format: LogFormat, in_background: bool) -> anyhow::Result<Option<log::Flush>> {
     use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::fmt::writer::BoxMakeWriter;
     let filter = EnvFilter::try_new(level).map_err(|e| anyhow::anyhow!("--log-level {level}: {e}"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let (writer, flush) = if in_background {
+        let (lines, flush) = log::to_stderr().context("cannot start the log")?;
+        log::log_panics();
+        (BoxMakeWriter::new(lines), Some(flush))
+    } else {
+        (BoxMakeWriter::new(std::io::stderr), None)
+    };
+    // A log that can't be written is no reason to fail; to complain of it on the same stream would panic.
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
     match format {
         LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
         LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
     }
-    Ok(())
+    Ok(flush)
 }

@@ -11,7 +11,7 @@ use model::Limits;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::Globals;
+use super::{Globals, printing};
 use crate::app::App;
 use crate::config::Config;
 
@@ -55,6 +55,9 @@ pub struct Args {
     /// Finished executions that are kept of each session, with their events; older ones go [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     keep_executions: Option<u32>,
+    /// Closed and crashed sessions that are kept, with their executions and events; older ones go [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    keep_sessions: Option<u32>,
     /// Connections that can be open at once; more wait until one closes
     #[arg(long, value_name = "N", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: u32,
@@ -136,6 +139,7 @@ impl Args {
             hosts: self.hosts.clone(),
             cors_origins: self.cors_origins.clone(),
             keep_executions: self.keep_executions,
+            keep_sessions: self.keep_sessions,
             connections_max: self.max_connections as usize,
             sessions_max: self.max_sessions,
             threads: self.threads.map(usize::from),
@@ -200,11 +204,11 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-#[allow(clippy::print_stdout, reason = "scripts read the address from there")]
+/// Scripts read the address from stdout; that nobody does is no reason to fail.
 fn announce(address: SocketAddr) {
     tracing::info!("listening on http://{address}");
     if !address.ip().is_loopback() {
         tracing::warn!("there is no authentication: anyone who reaches {address} can run scripts");
     }
-    println!("vm-system listening on http://{address}");
+    let _ = printing::out(&format!("vm-system listening on http://{address}"));
 }
