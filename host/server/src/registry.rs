@@ -11,6 +11,7 @@ use store::{NewSession, Store, WholeTemplate};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use crate::builds::Builds;
 use crate::clock;
 use crate::config::Config;
 use crate::fault::Fault;
@@ -18,9 +19,6 @@ use crate::libraries::Libraries;
 use crate::run::{Executed, LiveRun, Place, Runner, What};
 use crate::session::Session;
 use crate::worktrees::Worktrees;
-
-/// Images that are built at once. One build keeps a core busy for a second or two.
-const BUILDS_MAX: usize = 2;
 
 /// Live sessions, and how one comes to be.
 pub struct Registry {
@@ -35,8 +33,7 @@ struct Shared {
     live: Live,
     /// A permit for every session that may be live; a session's task holds its permit until its heap is gone.
     room: Arc<Semaphore>,
-    /// A permit for every image that is being built, given out in the order of asking.
-    builds: Semaphore,
+    builds: Builds,
     sessions_max: u32,
     ceiling: Limits,
     /// Executions of a session that are kept; none: all.
@@ -90,7 +87,7 @@ impl Registry {
                 worktrees,
                 live: Live::default(),
                 room: Arc::new(Semaphore::new(config.sessions_max as usize)),
-                builds: Semaphore::new(BUILDS_MAX),
+                builds: Builds::default(),
                 sessions_max: config.sessions_max,
                 ceiling: config.ceiling,
                 keep: config.keep_executions,
@@ -263,10 +260,24 @@ impl Shared {
 
     /// A heap of an image that has to be built, after those that were asked for before.
     async fn build(self: &Arc<Self>, recipe: Recipe, setup: Setup) -> Result<Sandbox, Fault> {
-        let _turn = self.builds.acquire().await.map_err(Fault::internal)?;
-        let shared = Arc::clone(self);
-        let build = move || shared.engine.image(&recipe)?.start(setup);
-        blocking(build).await?.map_err(|error| self.start_fault(&error))
+        let hash = self.engine.image_hash(&recipe).map_err(|error| self.start_fault(&error))?;
+        let asked = self.builds.ask(hash)?;
+        let alone = asked.alone().await;
+        // Whoever asked before may have built it, or seen it fail.
+        let engine = self.engine.clone();
+        let look = move || (engine.image_at_hand(&recipe), recipe);
+        let image = match blocking(look).await? {
+            (Ok(None), recipe) => {
+                let _turn = self.builds.turn().await?;
+                let engine = self.engine.clone();
+                blocking(move || engine.image(&recipe)).await?
+            }
+            (Ok(Some(image)), _) => Ok(image),
+            (Err(error), _) => Err(error),
+        };
+        drop(alone);
+        let started = blocking(move || image?.start(setup)).await?;
+        started.map_err(|error| self.start_fault(&error))
     }
 
     fn libraries(&self, names: &[LibraryName]) -> Result<Vec<Library>, Fault> {
