@@ -28,4 +28,5 @@ mod recursion;
 mod registry;
 mod restart;
 mod session;
+mod starvation;
 mod tidy;
