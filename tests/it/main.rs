@@ -29,4 +29,5 @@ mod recursion;
 mod registry;
 mod restart;
 mod session;
+mod starvation;
 mod tidy;

@@ -1,10 +1,10 @@
 //! The engine of a process: compiler, pool of slots, guest threads, images.
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::ModuleName;
 use wasmtime::{Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
@@ -18,6 +18,10 @@ use crate::threads::{Threads, WASM_STACK_BYTES};
 
 /// Images that stay in memory although no session uses them.
 const IMAGES_KEPT: usize = 32;
+/// For how long a library's failure is the answer to whoever asks for the same image.
+const FAILURE_TIME: Duration = Duration::from_secs(30);
+/// Failures that are remembered; past that the oldest ones are forgotten. One is some 100 KiB at most.
+const FAILURES_KEPT: usize = 256;
 /// With [`Config::epochs`]: how often running code looks up.
 const EPOCH_TICK: Duration = Duration::from_millis(10);
 /// A slot's memory stays resident up to this many bytes when it is reused: cheaper than giving the pages back.
@@ -76,7 +80,11 @@ impl Engine {
         let builder = Builder::new(&config.data_dir, slots.clone(), |pool| configure(&config, pool))?;
         let images = Images::default();
         let epochs = config.epochs.then(|| EpochThread::start(builder.runtime().clone())).transpose()?;
-        let bare = images.get(&builder.hash(&[], &[]), |hash| builder.image(hash, &[], &[]))?;
+        let hash = builder.hash(&[], &[]);
+        let bare = match images.at_hand(&hash, |hash| builder.stored(hash, &[]))? {
+            Some(image) => image,
+            None => images.get(&hash, |hash| builder.image(hash, &[], &[]))?,
+        };
         let registry = Registry::new(config.modules, bare.builtins().to_vec());
         let threads = Threads::start(config.threads)?;
         Ok(Engine(Arc::new(Inner { builder, registry, images, threads, slots, _epochs: epochs })))
@@ -91,12 +99,22 @@ impl Engine {
     /// Concurrent calls for one recipe build it once.
     pub fn image(&self, recipe: &Recipe) -> Result<Arc<Image>, Error> {
         let (modules, hash) = self.identify(recipe)?;
-        self.0.images.get(&hash, |hash| self.0.builder.image(hash, &modules, &recipe.libraries))
+        match self.0.images.at_hand(&hash, |hash| self.0.builder.stored(hash, &modules))? {
+            Some(image) => Ok(image),
+            None => self.0.images.get(&hash, |hash| self.0.builder.image(hash, &modules, &recipe.libraries)),
+        }
     }
 
-    /// The image of a recipe if it is in memory. Never blocks for long.
+    /// The image of a recipe if it is in memory or in the data directory. Takes milliseconds and waits for no build. An
+    /// error where a library of it failed just now: that is not tried again for a while.
     pub fn image_at_hand(&self, recipe: &Recipe) -> Result<Option<Arc<Image>>, Error> {
-        Ok(self.0.images.at_hand(&self.identify(recipe)?.1))
+        let (modules, hash) = self.identify(recipe)?;
+        self.0.images.at_hand(&hash, |hash| self.0.builder.stored(hash, &modules))
+    }
+
+    /// The content hash that the image of a recipe has or would have.
+    pub fn image_hash(&self, recipe: &Recipe) -> Result<String, Error> {
+        Ok(self.identify(recipe)?.1)
     }
 
     /// The modules of a recipe, in order, and its content hash.
@@ -183,41 +201,86 @@ type Build = Arc<OnceLock<Result<Arc<Image>, Error>>>;
 #[derive(Default)]
 struct Images {
     state: Mutex<ImagesState>,
+    /// Held while one is read from the disk, so that it is read once.
+    loading: Mutex<()>,
 }
 
 #[derive(Default)]
 struct ImagesState {
     building: HashMap<String, Build>,
     known: HashMap<String, Weak<Image>>,
-    kept: std::collections::VecDeque<Arc<Image>>,
+    kept: VecDeque<Arc<Image>>,
+    /// Oldest first.
+    failures: VecDeque<(Instant, String, Error)>,
+}
+
+impl ImagesState {
+    fn known(&self, hash: &str) -> Result<Option<Arc<Image>>, Error> {
+        if let Some(image) = self.known.get(hash).and_then(Weak::upgrade) {
+            return Ok(Some(image));
+        }
+        let failed = self.failures.iter().find(|(at, failed, _)| failed == hash && at.elapsed() < FAILURE_TIME);
+        failed.map_or(Ok(None), |(_, _, error)| Err(error.clone()))
+    }
+
+    fn keep(&mut self, hash: &str, image: &Arc<Image>) {
+        self.known.retain(|_, image| image.strong_count() > 0);
+        self.known.insert(hash.to_owned(), Arc::downgrade(image));
+        self.kept.push_back(image.clone());
+        if self.kept.len() > IMAGES_KEPT {
+            self.kept.pop_front();
+        }
+    }
+
+    fn failed(&mut self, hash: &str, error: &Error) {
+        self.failures.retain(|(at, failed, _)| failed != hash && at.elapsed() < FAILURE_TIME);
+        if self.failures.len() >= FAILURES_KEPT {
+            self.failures.pop_front();
+        }
+        self.failures.push_back((Instant::now(), hash.to_owned(), error.clone()));
+    }
 }
 
 impl Images {
-    fn at_hand(&self, hash: &str) -> Option<Arc<Image>> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.known.get(hash).and_then(Weak::upgrade)
+    fn state(&self) -> MutexGuard<'_, ImagesState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The image in memory, else the one that `load` finds.
+    fn at_hand(
+        &self,
+        hash: &str,
+        load: impl FnOnce(&str) -> Result<Option<Image>, Error>,
+    ) -> Result<Option<Arc<Image>>, Error> {
+        if let Some(image) = self.state().known(hash)? {
+            return Ok(Some(image));
+        }
+        let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(image) = self.state().known(hash)? {
+            return Ok(Some(image));
+        }
+        let Some(image) = load(hash)?.map(Arc::new) else { return Ok(None) };
+        self.state().keep(hash, &image);
+        Ok(Some(image))
     }
 
     fn get(&self, hash: &str, build: impl FnOnce(&str) -> Result<Image, Error>) -> Result<Arc<Image>, Error> {
         let slot = {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(image) = state.known.get(hash).and_then(Weak::upgrade) {
+            let mut state = self.state();
+            if let Some(image) = state.known(hash)? {
                 return Ok(image);
             }
             state.building.entry(hash.to_owned()).or_default().clone()
         };
         let built = slot.get_or_init(|| build(hash).map(Arc::new)).clone();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever comes first clears the place; a failed build is tried again by whoever asks next.
+        let mut state = self.state();
+        // Whoever comes first clears the place; a fault of ours is tried again by whoever asks next.
         if state.building.get(hash).is_some_and(|current| Arc::ptr_eq(current, &slot)) {
             state.building.remove(hash);
-            if let Ok(image) = &built {
-                state.known.retain(|_, image| image.strong_count() > 0);
-                state.known.insert(hash.to_owned(), Arc::downgrade(image));
-                state.kept.push_back(image.clone());
-                if state.kept.len() > IMAGES_KEPT {
-                    state.kept.pop_front();
-                }
+            match &built {
+                Ok(image) => state.keep(hash, image),
+                Err(error @ Error::Library { .. }) => state.failed(hash, error),
+                Err(_) => {}
             }
         }
         built

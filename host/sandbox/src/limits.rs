@@ -149,7 +149,8 @@ impl Meter {
     }
 }
 
-fn thread_cpu() -> Duration {
+/// CPU time that this thread has used.
+pub(crate) fn thread_cpu() -> Duration {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
 }

@@ -1,5 +1,6 @@
 //! The sole owner of live sessions. Images are the engine's: it keeps one a content hash, whoever asks.
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use store::{NewSession, Store, WholeTemplate};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use crate::builds::Builds;
 use crate::clock;
 use crate::config::Config;
 use crate::fault::Fault;
@@ -23,8 +25,6 @@ use crate::worktrees::Worktrees;
 /// How often is looked whether what goes on has ended, and how long a stopping server waits for sessions that start.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 const STARTING_TIME: Duration = Duration::from_secs(30);
-/// Images that are built at once. One build keeps a core busy for a second or two.
-const BUILDS_MAX: usize = 2;
 
 /// Live sessions, and how one comes to be.
 pub struct Registry {
@@ -40,12 +40,15 @@ struct Shared {
     starting: Starting,
     /// A permit for every session that may be live; a session's task holds its permit until its heap is gone.
     room: Arc<Semaphore>,
-    /// A permit for every image that is being built, given out in the order of asking.
-    builds: Semaphore,
+    builds: Builds,
     sessions_max: u32,
     ceiling: Limits,
     /// Executions of a session that are kept; none: all.
     keep: Option<u32>,
+    /// Ended sessions that are kept; none: all.
+    keep_sessions: Option<u32>,
+    /// Sessions that have ended since the server began.
+    ended: AtomicU32,
 }
 
 /// The map of live sessions. Shared with their tasks, which take themselves off it when their heap is gone.
@@ -133,10 +136,12 @@ impl Registry {
                 live: Live::default(),
                 starting: Starting::default(),
                 room: Arc::new(Semaphore::new(config.sessions_max as usize)),
-                builds: Semaphore::new(BUILDS_MAX),
+                builds: Builds::default(),
                 sessions_max: config.sessions_max,
                 ceiling: config.ceiling,
                 keep: config.keep_executions,
+                keep_sessions: config.keep_sessions,
+                ended: AtomicU32::new(0),
             }),
         }
     }
@@ -160,6 +165,7 @@ impl Registry {
             let ran = session.run(what, false).await;
             shared.live.remove(row.id);
             session.close(None).await?;
+            shared.has_ended(tenant).await;
             ran
         });
         task.await.unwrap_or_else(|e| Err(Fault::internal(e)))
@@ -218,13 +224,15 @@ impl Registry {
             }
         };
         let Some((_, session)) = session else { return Ok(None) };
-        let store = self.shared.store.clone();
+        let shared = Arc::clone(&self.shared);
         let task = tokio::spawn(async move {
-            match session.close(None).await? {
-                Some(row) => Ok(Some(row)),
+            let closed = match session.close(None).await? {
+                Some(row) => Some(row),
                 // It trapped just then: closed it is all the same, and its row says how.
-                None => Ok(store.session(tenant, id).await?),
-            }
+                None => shared.store.session(tenant, id).await?,
+            };
+            shared.has_ended(tenant).await;
+            Ok(closed)
         });
         task.await.unwrap_or_else(|e| Err(Fault::internal(e)))
     }
@@ -341,10 +349,24 @@ impl Shared {
 
     /// A heap of an image that has to be built, after those that were asked for before.
     async fn build(self: &Arc<Self>, recipe: Recipe, setup: Setup) -> Result<Sandbox, Fault> {
-        let _turn = self.builds.acquire().await.map_err(Fault::internal)?;
-        let shared = Arc::clone(self);
-        let build = move || shared.engine.image(&recipe)?.start(setup);
-        blocking(build).await?.map_err(|error| self.start_fault(&error))
+        let hash = self.engine.image_hash(&recipe).map_err(|error| self.start_fault(&error))?;
+        let asked = self.builds.ask(hash)?;
+        let alone = asked.alone().await;
+        // Whoever asked before may have built it, or seen it fail.
+        let engine = self.engine.clone();
+        let look = move || (engine.image_at_hand(&recipe), recipe);
+        let image = match blocking(look).await? {
+            (Ok(None), recipe) => {
+                let _turn = self.builds.turn().await?;
+                let engine = self.engine.clone();
+                blocking(move || engine.image(&recipe)).await?
+            }
+            (Ok(Some(image)), _) => Ok(image),
+            (Err(error), _) => Err(error),
+        };
+        drop(alone);
+        let started = blocking(move || image?.start(setup)).await?;
+        started.map_err(|error| self.start_fault(&error))
     }
 
     fn libraries(&self, names: &[LibraryName]) -> Result<Vec<Library>, Fault> {
@@ -397,6 +419,16 @@ impl Shared {
             }
         }
         Ok(sandbox)
+    }
+
+    /// Now and then the oldest go, where the operator wants that.
+    async fn has_ended(&self, tenant: TenantId) {
+        let Some(keep) = self.keep_sessions else { return };
+        if self.ended.fetch_add(1, Ordering::Relaxed).is_multiple_of((keep / 8).max(1))
+            && let Err(error) = self.store.prune_sessions(tenant, keep).await
+        {
+            tracing::warn!(%error, "old sessions were not removed");
+        }
     }
 
     async fn crash(&self, tenant: TenantId, id: SessionId, fault: Fault) -> Fault {

@@ -187,6 +187,11 @@ impl LiveRun {
         std::mem::take(&mut *self.log())
     }
 
+    /// Its end, cancelled before it began.
+    fn unrun(&self) -> FinishedExecution {
+        self.ended(ExecutionStatus::Cancelled, ErrorCode::Cancelled, "Execution was cancelled before it began")
+    }
+
     /// Its end, without a run.
     fn ended(&self, status: ExecutionStatus, code: ErrorCode, message: &str) -> FinishedExecution {
         let exception = exception(code, message);
@@ -269,14 +274,31 @@ impl Runner {
             run.is_done();
             return Executed { answer: Err(error.into()), sandbox: Some(sandbox) };
         }
-        let (send, finished) = oneshot::channel();
+        let (send, mut finished) = oneshot::channel();
+        // Every thread may be taken: until one is free, a run that is cancelled takes its heap back.
+        let waiting = Arc::new(Mutex::new(Some((sandbox, prepared))));
+        let take = |waiting: &Mutex<Option<_>>| waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.engine.spawn({
-            let run = Arc::clone(run);
-            // Nobody listens only if the process is going down.
-            move || drop(send.send(on_thread(sandbox, &run, &prepared)))
+            let (run, waiting) = (Arc::clone(run), Arc::clone(&waiting));
+            move || {
+                if let Some((sandbox, prepared)) = take(&waiting) {
+                    // Nobody listens only if the process is going down.
+                    drop(send.send(on_thread(sandbox, &run, &prepared)));
+                }
+            }
         });
+        let unrun = tokio::select! {
+            biased;
+            finished = &mut finished => Err(finished),
+            () = run.cancelled.notified() => Ok(take(&waiting)),
+        };
+        let finished = match unrun {
+            Ok(Some((sandbox, _))) => Ok(Finished { sandbox: Some(sandbox), end: run.unrun() }),
+            Ok(None) => finished.await,
+            Err(finished) => finished,
+        };
         // A panic there leaves what was printed before.
-        let Finished { sandbox, end } = finished.await.unwrap_or_else(|_| {
+        let Finished { sandbox, end } = finished.unwrap_or_else(|_| {
             let message = "The sandbox crashed and its heap is gone";
             Finished { sandbox: None, end: run.ended(ExecutionStatus::Error, ErrorCode::SessionCrashed, message) }
         });

@@ -1,7 +1,7 @@
 //! The pipeline: link, run the facades and libraries once, snapshot, compile, keep.
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use model::Limits;
@@ -35,7 +35,8 @@ const FORMAT: u32 = 2;
 const PREVIEW_BYTES_MAX: u32 = 256 << 10;
 const PRELUDE_NAME: &str = "prelude.js";
 const PRELUDE: &str = include_str!("prelude.js");
-/// What all libraries of a template together may use while they are evaluated.
+/// What all libraries of a template together may use while they are evaluated, in one attempt. There is no other attempt
+/// once all of them have used as much, so that a build is evaluated for less than twice the time.
 const BUILD_LIMITS: Limits =
     Limits { cpu_ms: 10_000, wall_ms: 30_000, mem_mb: 256, max_events: 10_000, max_output_kb: 1_024 };
 
@@ -50,7 +51,8 @@ pub(crate) struct Builder {
     /// What every image depends on, hashed: the guest is megabytes, and each session start asks for a hash.
     common: blake3::Hasher,
     slots: Arc<Slots>,
-    /// A build uses every core and some 100 MB, whoever asks for it: one at a time.
+    /// Compiling uses every core and some 100 MB, whoever asks for it: one at a time. Not held while libraries are
+    /// evaluated: how long that takes is up to them.
     turn: Mutex<()>,
 }
 
@@ -119,24 +121,43 @@ impl Builder {
         hash.0.finalize().to_hex().to_string()
     }
 
-    /// The image of that content, from the data directory or new.
+    /// The image of that content from the data directory, if it is there. Takes milliseconds and waits for no build.
+    pub(crate) fn stored(&self, hash: &str, modules: &[&'static Module]) -> Result<Option<Image>, Error> {
+        let Some((header, component)) = self.load(hash) else { return Ok(None) };
+        self.finish(hash, Origin::Disk, header, &component, modules).map(Some)
+    }
+
+    /// A new image of that content.
     pub(crate) fn image(&self, hash: &str, modules: &[&'static Module], libraries: &[Library]) -> Result<Image, Error> {
-        let linker = linker(&self.runtime, modules)?;
-        let slots = self.slots.clone();
-        if let Some((header, component)) = self.load(hash) {
-            return Ok(Image::new(hash.to_owned(), Origin::Disk, header, &component, &linker, slots)?);
-        }
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         // The guest runs here: on a thread with a stack that is made for it.
         let (header, component) = std::thread::scope(|scope| {
             let thread = guest_thread("image".to_owned()).spawn_scoped(scope, || self.build(modules, libraries));
             let built = thread.map_err(Error::from)?.join();
             built.unwrap_or_else(|_| Err(Error::internal("building an image", "it panicked")))
         })?;
-        self.save(hash, &header, &component);
-        self.functions.save();
-        self.disk.prune(EXTENSION, DISK_BYTES_MAX);
-        Ok(Image::new(hash.to_owned(), Origin::Built, header, &component, &linker, slots)?)
+        {
+            let _turn = self.turn();
+            self.save(hash, &header, &component);
+            self.functions.save();
+            self.disk.prune(EXTENSION, DISK_BYTES_MAX);
+        }
+        self.finish(hash, Origin::Built, header, &component, modules)
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn finish(
+        &self,
+        hash: &str,
+        origin: Origin,
+        header: Header,
+        component: &Component,
+        modules: &[&'static Module],
+    ) -> Result<Image, Error> {
+        let linker = linker(&self.runtime, modules)?;
+        Ok(Image::new(hash.to_owned(), origin, header, component, &linker, self.slots.clone())?)
     }
 
     fn load(&self, hash: &str) -> Option<(Header, Component)> {
@@ -173,12 +194,15 @@ impl Builder {
 
     fn build(&self, modules: &[&'static Module], libraries: &[Library]) -> Result<(Header, Component), Error> {
         let mut stages = Stages::default();
+        let turn = self.turn();
         let linked = stages.time("link", || link::link(&self.guest, modules))?;
         let wizer = Wizer::new();
         let (context, instrumented) = stages.time("instrument", || wizer.instrument_component(&linked))?;
         let scratch = stages.time("compile for the snapshot", || Component::new(&self.scratch, &instrumented))?;
+        drop(turn);
 
         let mut warm = stages.time("evaluate", || Warm::start(&self.scratch, &scratch, modules, libraries))?;
+        let _turn = self.turn();
         let snapshot = stages.time("snapshot", || {
             pollster::block_on(
                 wizer.snapshot_component(&context, &mut State { store: &mut warm.store, instance: warm.instance }),
@@ -234,7 +258,7 @@ impl Warm {
         modules: &[&'static Module],
         libraries: &[Library],
     ) -> Result<Self, Error> {
-        let mut plan = Plan::new(libraries, Duration::from_millis(BUILD_LIMITS.wall_ms.into()))?;
+        let mut plan = Plan::new(libraries, &BUILD_LIMITS)?;
         loop {
             if let Some(warm) = Self::attempt(engine, component, modules, &mut plan)? {
                 return Ok(warm);

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::Exception;
+use model::{Exception, Limits};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::library::{Library, Package, PackageFormat};
+use crate::limits::thread_cpu;
 
 /// What a library turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,8 +56,9 @@ pub(super) struct Answer {
 pub(super) struct Plan<'a> {
     entries: Vec<Entry<'a>>,
     began: Instant,
-    /// All attempts together.
-    time_max: Duration,
+    cpu_began: Duration,
+    /// What one attempt may use. Once all of them together have used as much, there is no other.
+    limits: &'a Limits,
 }
 
 struct Entry<'a> {
@@ -80,9 +82,16 @@ pub(super) enum Judgement {
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn new(libraries: &'a [Library], time_max: Duration) -> Result<Self, Error> {
+    /// Made on the thread that evaluates: CPU time is the thread's.
+    pub(super) fn new(libraries: &'a [Library], limits: &'a Limits) -> Result<Self, Error> {
         let entries = libraries.iter().map(Entry::new).collect::<Result<_, _>>()?;
-        Ok(Plan { entries, began: Instant::now(), time_max })
+        Ok(Plan { entries, began: Instant::now(), cpu_began: thread_cpu(), limits })
+    }
+
+    fn is_late(&self) -> bool {
+        let over = |used: Duration, max_ms: u32| used >= Duration::from_millis(max_ms.into());
+        over(self.began.elapsed(), self.limits.wall_ms)
+            || over(thread_cpu().saturating_sub(self.cpu_began), self.limits.cpu_ms)
     }
 
     /// Libraries in order, with the step that evaluates each.
@@ -96,7 +105,7 @@ impl<'a> Plan<'a> {
         index: usize,
         tried: Result<Answer, Exception>,
     ) -> Result<(Judgement, Option<LibraryFacts>), Error> {
-        let late = self.began.elapsed() > self.time_max;
+        let late = self.is_late();
         let Some(entry) = self.entries.get_mut(index) else { return Ok((Judgement::Stays, None)) };
         let name = || entry.library.name().to_owned();
         match tried {
@@ -290,7 +299,8 @@ mod tests {
 
     fn formats(source: &str, attempts: Vec<Result<Answer, Exception>>) -> (Vec<Format>, Result<Format, String>) {
         let libraries = [Library::new("x", source)];
-        let mut plan = Plan::new(&libraries, Duration::from_secs(60)).unwrap();
+        let limits = Limits::default();
+        let mut plan = Plan::new(&libraries, &limits).unwrap();
         let mut tried = Vec::new();
         for attempt in attempts {
             tried.push(plan.entries[0].format);
@@ -317,6 +327,23 @@ mod tests {
         assert_eq!(formats("exports", vec![answer(true), answer(false)]), (vec![Script, CommonJs], Ok(CommonJs)));
         let back = formats("exports", vec![answer(true), answer(true), answer(true)]);
         assert_eq!(back, (vec![Script, CommonJs, Script], Ok(Script)));
+    }
+
+    #[test]
+    fn a_build_that_used_up_its_time_tries_nothing_else() {
+        let libraries = [Library::new("x", "export let x")];
+        let attempt = |limits: Limits| {
+            Plan::new(&libraries, &limits).unwrap().judge(0, thrown("SyntaxError: no")).map(|(judgement, _)| judgement)
+        };
+        assert_eq!(attempt(Limits::default()).unwrap(), Judgement::Again);
+        assert!(attempt(Limits { cpu_ms: 0, ..Limits::default() }).unwrap_err().to_string().contains("SyntaxError"));
+        assert!(attempt(Limits { wall_ms: 0, ..Limits::default() }).is_err());
+        let limit = Exception { code: Some(model::ErrorCode::CpuLimitExceeded), ..thrown("limit").err().unwrap() };
+        let limits = Limits::default();
+        assert!(
+            Plan::new(&libraries, &limits).unwrap().judge(0, Err(limit)).is_err(),
+            "a limit is one in every format"
+        );
     }
 
     #[test]
