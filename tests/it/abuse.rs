@@ -133,13 +133,13 @@ fn slow_clients() {
 fn clients_that_go_away() {
     let server = Server::start();
     let template = server.template("t", &[]);
-    std::fs::write(server.directory.join("f.js"), "const t = Date.now(); while (Date.now() - t < 200); 42").unwrap();
+    std::fs::write(server.directory.join("f.js"), "const t = Date.now(); while (Date.now() - t < 1500); 42").unwrap();
     let sessions: Vec<String> = (0..4).map(|_| server.session(&template)).collect();
     for (n, session) in sessions.iter().enumerate() {
         let (path, body) = match n % 2 {
             0 => ("/executions/run-file", json!({ "session_id": session, "path": "f.js" })),
             _ => {
-                let input = "{ const t = Date.now(); while (Date.now() - t < 200); } 42";
+                let input = "{ const t = Date.now(); while (Date.now() - t < 1500); } 42";
                 ("/executions/repl", json!({ "session_id": session, "input": input }))
             }
         };

@@ -182,3 +182,33 @@ fn no_session_sees_what_the_server_lives_by() {
     body["worktree_path"] = json!(images.to_str().unwrap());
     server.post("/sessions", body).expect_error(422, "INVALID_PATH");
 }
+
+/// The oldest ended sessions go, with what they ran; those that live stay.
+#[test]
+fn as_many_ended_sessions_as_the_operator_keeps() {
+    let place = tempfile::tempdir().unwrap();
+    let server = Server::start_with(place.path(), &shared_images(), &["--keep-sessions", "2"]);
+    let template = server.template("t", &[]);
+    let live = server.session(&template);
+    let mut ended = Vec::new();
+    for _ in 0..6 {
+        let session = server.session(&template);
+        let ran = server.eval(&session, "1");
+        server.send("DELETE", &format!("/sessions/{session}"), None).expect(200);
+        ended.push((session, ran["id"].as_str().unwrap().to_owned()));
+    }
+    let ids = |query: &str| -> Vec<String> {
+        let list = server.get(&format!("/sessions{query}")).expect(200).json;
+        list.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect()
+    };
+    until("only two are left", || ids("?status=closed").len() == 2);
+    assert_eq!(ids("?status=closed"), [ended[5].0.clone(), ended[4].0.clone()]);
+    assert_eq!(ids("?status=ready"), [live]);
+    server.get(&format!("/executions/{}", ended[0].1)).expect_error(404, "EXECUTION_NOT_FOUND");
+    server.get(&format!("/executions/{}", ended[5].1)).expect(200);
+    // One-off runs leave no more.
+    for _ in 0..4 {
+        server.post("/run", json!({ "template_id": template, "input": "1" })).expect(201);
+    }
+    until("those go as well", || ids("?status=closed").len() == 2);
+}
