@@ -77,7 +77,9 @@ pub fn start(seed: u64, memory_max: u64, stack_max: u32) {
     let (key0, key1) = (host::random(), host::random());
     // SAFETY: the engine's own functions, with a live runtime.
     unsafe {
-        // before there is a limit, and before the arenas: the tables lie with what every session writes
+        // An image carries the limit of its build, which it may have come close to: the tables are made without one. And
+        // before the arenas, so that they lie with what every session writes.
+        qjs::JS_SetMemoryLimit(js::runtime(), 0);
         let status = qjs::JS_SetHashKey(js::runtime(), key0, key1, sealed != 0);
         assert!(status == 0, "no memory for a session's tables");
         qjs::JS_SetMemoryLimit(js::runtime(), limit as _);
