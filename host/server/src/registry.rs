@@ -105,7 +105,7 @@ impl Drop for Begun {
 /// What a client asks for when it creates a session, with the template looked up.
 pub struct Wish {
     /// The template with its lists.
-    pub whole: WholeTemplate,
+    pub whole: Arc<WholeTemplate>,
     /// The client's label.
     pub workspace_id: String,
     /// The client's label.
@@ -290,33 +290,36 @@ impl Shared {
                 "" => None,
                 path => Some(shared.worktrees.open(path)?),
             };
-            Ok((root.clone(), shared.look(whole, root)))
+            Ok((root.clone(), shared.look(&whole, root)))
         };
         let (root, outlook) = blocking(look).await?.map_err(|fault| fault.with("template_id", template))?;
 
         let new = NewSession { id, template, workspace_id, base_commit_oid, worktree_path, created_at: clock::now() };
         let begun = self.starting.begin(tenant, id);
-        self.store.session_starts(tenant, new).await?;
         let place = Place { session: id, root, esm };
         let runner = Runner { tenant, place, engine: self.engine.clone(), store: self.store.clone() };
-        let started = async {
-            let sandbox = match outlook {
-                Outlook::Live(sandbox) => sandbox,
-                Outlook::Unbuilt(recipe, setup) => self.build(recipe, setup).await?,
-                Outlook::Failed(fault) => return Err(fault),
-            };
-            self.startup(&runner, sandbox, &files, &begun).await
-        };
-        let sandbox = match started.await {
-            Ok(sandbox) => sandbox,
-            Err(fault) => {
-                let fault = fault.with("template_id", template).with("session_id", id);
-                return Err(self.crash(tenant, id, fault).await);
+        let (row, sandbox) = match outlook {
+            // Nothing is left to wait for: one row, written once.
+            Outlook::Live(sandbox) if files.is_empty() => (self.store.session_begins(tenant, new).await?, sandbox),
+            outlook => {
+                self.store.session_starts(tenant, new).await?;
+                let started = async {
+                    let sandbox = match outlook {
+                        Outlook::Live(sandbox) => sandbox,
+                        Outlook::Unbuilt(recipe, setup) => self.build(recipe, setup).await?,
+                        Outlook::Failed(fault) => return Err(fault),
+                    };
+                    let sandbox = self.startup(&runner, sandbox, &files, &begun).await?;
+                    Ok((self.store.session_ready(tenant, id).await?, sandbox))
+                };
+                match started.await {
+                    Ok(ready) => ready,
+                    Err(fault) => {
+                        let fault = fault.with("template_id", template).with("session_id", id);
+                        return Err(self.crash(tenant, id, fault).await);
+                    }
+                }
             }
-        };
-        let row = match self.store.session_ready(tenant, id).await {
-            Ok(row) => row,
-            Err(error) => return Err(self.crash(tenant, id, error.into()).await),
         };
         let session = Session::start(runner, sandbox, self.live.clone(), self.keep, room);
         self.live.map().insert(id, (tenant, session.clone()));
@@ -330,8 +333,8 @@ impl Shared {
     }
 
     /// Blocks, but never for as long as a build takes.
-    fn look(&self, whole: WholeTemplate, root: Option<Root>) -> Outlook {
-        let WholeTemplate { template, settings, grants, .. } = whole;
+    fn look(&self, whole: &WholeTemplate, root: Option<Root>) -> Outlook {
+        let WholeTemplate { template, settings, grants, .. } = whole.clone();
         let settings = Settings { limits: settings.limits.at_most(&self.ceiling), ..settings };
         let setup = Setup { settings, root, grants };
         let libraries = match self.libraries(&template.libraries) {

@@ -82,6 +82,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     readers: Readers,
     writer: Writer,
+    wholes: Arc<templates::Wholes>,
     _lock: File,
 }
 
@@ -100,7 +101,7 @@ impl Store {
         let writer = Writer::start(connection)?;
         let readers = (0..options.readers.max(1)).map(|_| open::connect_reader(&options.path));
         let readers = Readers::start(readers.collect::<Result<_, _>>()?)?;
-        Ok(Store(Arc::new(Inner { readers, writer, _lock: lock })))
+        Ok(Store(Arc::new(Inner { readers, writer, wholes: Arc::default(), _lock: lock })))
     }
 }
 

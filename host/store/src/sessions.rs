@@ -51,7 +51,28 @@ impl Store {
     /// Queues a row with status `starting`; whatever is written next waits for it too. Nobody has heard of the
     /// session yet, so nobody needs to wait for the disk.
     pub async fn session_starts(&self, tenant: TenantId, new: NewSession) -> Result<(), Error> {
-        self.0.writer.queue("session_starts", move |c| insert(c, tenant, &new)).await
+        self.0.writer.queue("session_starts", move |c| insert(c, tenant, &new, SessionStatus::Starting)).await
+    }
+
+    /// Writes the row of a session that takes executions already: nothing had to be waited for on its way from `starting`.
+    /// Answers once it is on the disk.
+    pub async fn session_begins(&self, tenant: TenantId, new: NewSession) -> Result<Session, Error> {
+        let change = move |c: &Connection| {
+            insert(c, tenant, &new, SessionStatus::Ready)?;
+            Ok(Session {
+                id: new.id,
+                vm_id: new.template,
+                workspace_id: new.workspace_id,
+                base_commit_oid: new.base_commit_oid,
+                worktree_path: new.worktree_path,
+                status: SessionStatus::Ready,
+                created_at: new.created_at,
+                closed_at: None,
+                last_error: None,
+                runtime_meta: None,
+            })
+        };
+        self.0.writer.write(change).await
     }
 
     /// The session takes executions from now on.
@@ -154,11 +175,11 @@ pub(crate) fn key(c: &Connection, tenant: TenantId, id: SessionId) -> Result<Opt
     Ok(found.optional()?)
 }
 
-fn insert(c: &Connection, tenant: TenantId, new: &NewSession) -> Result<(), Error> {
+fn insert(c: &Connection, tenant: TenantId, new: &NewSession, status: SessionStatus) -> Result<(), Error> {
     c.prepare_cached(
         "INSERT INTO sessions
          (tenant, id, template, workspace_id, base_commit_oid, worktree_path, status, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'starting', ?7)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute(params![
         tenant.as_uuid().as_bytes(),
@@ -167,6 +188,7 @@ fn insert(c: &Connection, tenant: TenantId, new: &NewSession) -> Result<(), Erro
         new.workspace_id,
         new.base_commit_oid,
         new.worktree_path,
+        status.as_str(),
         new.created_at.as_micros()
     ])?;
     Ok(())

@@ -144,7 +144,7 @@ impl Store {
             }
             Ok(Some(changed))
         };
-        self.0.writer.write(change).await
+        self.change_templates(change).await
     }
 }
 

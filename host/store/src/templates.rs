@@ -1,4 +1,7 @@
 //! Templates: rows and settings. Their lists are in `template_lists`.
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use model::{Capability, Grant, LibraryName, Settings, StartupFile, Template, TemplateId, TenantId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -67,10 +70,55 @@ macro_rules! select {
     };
 }
 
+/// Templates that were asked for since the last change of any of them.
+#[derive(Default)]
+pub(crate) struct Wholes(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    /// How often anything changed.
+    changes: u64,
+    wholes: HashMap<(TenantId, TemplateId), Arc<WholeTemplate>>,
+}
+
+/// Templates that are kept; past that all are forgotten.
+const WHOLES_MAX: usize = 256;
+
+impl Wholes {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, tenant: TenantId, id: TemplateId) -> Option<Arc<WholeTemplate>> {
+        self.kept().wholes.get(&(tenant, id)).cloned()
+    }
+
+    fn changes(&self) -> u64 {
+        self.kept().changes
+    }
+
+    /// Unless something has changed since it was read.
+    fn keep(&self, tenant: TenantId, id: TemplateId, whole: &Arc<WholeTemplate>, changes: u64) {
+        let mut kept = self.kept();
+        if kept.changes == changes {
+            if kept.wholes.len() >= WHOLES_MAX {
+                kept.wholes.clear();
+            }
+            kept.wholes.insert((tenant, id), Arc::clone(whole));
+        }
+    }
+
+    fn forget(&self) {
+        let mut kept = self.kept();
+        kept.changes += 1;
+        kept.wholes.clear();
+    }
+}
+
 impl Store {
     /// Makes a template, or says that its name is taken. All of it or nothing.
     pub async fn create_template(&self, tenant: TenantId, new: NewTemplate) -> Result<Template, Error> {
-        self.0.writer.write(move |c| create(c, tenant, &new)).await
+        self.change_templates(move |c| create(c, tenant, &new)).await
     }
 
     /// A page of the tenant's templates, newest first.
@@ -92,19 +140,37 @@ impl Store {
         self.0.readers.read(query).await
     }
 
-    /// A template with everything that belongs to it, in one state.
-    pub async fn whole_template(&self, tenant: TenantId, id: TemplateId) -> Result<Option<WholeTemplate>, Error> {
+    /// A template with everything that belongs to it, in one state. One that did not change since it was last asked for is
+    /// answered from memory: every session begins with this.
+    pub async fn whole_template(&self, tenant: TenantId, id: TemplateId) -> Result<Option<Arc<WholeTemplate>>, Error> {
+        if let Some(whole) = self.0.wholes.get(tenant, id) {
+            return Ok(Some(whole));
+        }
+        let changes = self.0.wholes.changes();
         let query = move |c: &Connection| {
             let Some((key, template, settings)) = find(c, tenant, id)? else { return Ok(None) };
-            Ok(Some(WholeTemplate {
+            Ok(Some(Arc::new(WholeTemplate {
                 grants: template_lists::grants(c, key)?,
                 startup_files: template_lists::startup_files(c, id, key)?,
                 capabilities: template_lists::capabilities(c, id, key)?,
                 template,
                 settings,
-            }))
+            })))
         };
-        self.0.readers.read(query).await
+        let whole = self.0.readers.read(query).await?;
+        if let Some(whole) = &whole {
+            self.0.wholes.keep(tenant, id, whole, changes);
+        }
+        Ok(whole)
+    }
+
+    /// Runs a change of templates. Once it is acknowledged, nobody is answered from what was before it.
+    pub(crate) async fn change_templates<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let wholes = Arc::clone(&self.0.wholes);
+        self.0.writer.write_and(change, move || wholes.forget()).await
     }
 
     /// Renames, activates or deactivates a template. None when there is no such template.
@@ -126,7 +192,7 @@ impl Store {
             touch(c, key, at)?;
             Ok(find(c, tenant, id)?.map(|(_, template, _)| template))
         };
-        self.0.writer.write(change).await
+        self.change_templates(change).await
     }
 
     /// Changes a template's settings by `change`, which sees the current ones; what it refuses changes nothing. None
@@ -149,7 +215,7 @@ impl Store {
             touch(c, key, at)?;
             Ok(Some(Ok(settings)))
         };
-        self.0.writer.write(change).await
+        self.change_templates(change).await
     }
 
     /// Removes a template and its lists; sessions made from it live on. Whether it was there.
@@ -160,7 +226,7 @@ impl Store {
                 .execute(params![tenant.as_uuid().as_bytes(), id.as_uuid().as_bytes()])?;
             Ok(deleted > 0)
         };
-        self.0.writer.write(change).await
+        self.change_templates(change).await
     }
 }
 

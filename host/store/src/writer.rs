@@ -60,10 +60,21 @@ impl Writer {
         &self,
         change: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
+        self.write_and(change, || ()).await
+    }
+
+    /// The same, with something that is done between the commit and the answer, on the writing thread: also when it
+    /// failed, and when the caller went away.
+    pub(crate) async fn write_and<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+        after: impl FnOnce() + Send + 'static,
+    ) -> Result<T, Error> {
         let (answer, answered) = oneshot::channel();
         let work = move |connection: &Connection| -> Deliver {
             let outcome = in_savepoint(connection, change);
             Box::new(move |committed| {
+                after();
                 // A caller that went away has no use for the answer.
                 let _ = answer.send(committed.and(outcome));
             })

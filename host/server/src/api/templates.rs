@@ -249,12 +249,12 @@ pub(super) struct SettingsObject {
     settings: Settings,
 }
 
-pub(super) async fn whole(app: &App, tenant: TenantId, id: TemplateId) -> Result<WholeTemplate, Fault> {
+pub(super) async fn whole(app: &App, tenant: TenantId, id: TemplateId) -> Result<Arc<WholeTemplate>, Fault> {
     app.store.whole_template(tenant, id).await?.ok_or_else(|| Fault::template_not_found(id))
 }
 
 /// A template that sessions can be made from.
-pub(super) async fn usable(app: &App, tenant: TenantId, id: TemplateId) -> Result<WholeTemplate, Fault> {
+pub(super) async fn usable(app: &App, tenant: TenantId, id: TemplateId) -> Result<Arc<WholeTemplate>, Fault> {
     let whole = whole(app, tenant, id).await?;
     if !whole.template.is_active {
         let message = "The template is not active: PATCH it with {\"is_active\":true} to make sessions from it";
@@ -264,7 +264,8 @@ pub(super) async fn usable(app: &App, tenant: TenantId, id: TemplateId) -> Resul
 }
 
 pub(super) async fn get(State(app): State<Arc<App>>, Tenant(tenant): Tenant, PathId(id): PathId<TemplateId>) -> Answer {
-    let WholeTemplate { template, settings, startup_files, capabilities, .. } = whole(&app, tenant, id).await?;
+    let WholeTemplate { template, settings, startup_files, capabilities, .. } =
+        Arc::unwrap_or_clone(whole(&app, tenant, id).await?);
     ok(&Whole { template, settings: SettingsObject { vm_id: id, settings }, capabilities, startup_files })
 }
 
@@ -350,7 +351,8 @@ pub(super) async fn clone(
     Json(body): Json<Clone>,
 ) -> Answer {
     let name = required_within(body.name, "name", NAME_BYTES_MAX)?;
-    let WholeTemplate { template, settings, grants, startup_files, capabilities } = whole(&app, tenant, id).await?;
+    let WholeTemplate { template, settings, grants, startup_files, capabilities } =
+        Arc::unwrap_or_clone(whole(&app, tenant, id).await?);
     let copy = TemplateId::from(Uuid::now_v7());
     let file = |file: StartupFile| StartupFile { id: Uuid::now_v7().into(), vm_id: copy, ..file };
     let capability = |capability: Capability| Capability { id: Uuid::now_v7().into(), vm_id: copy, ..capability };
@@ -388,7 +390,8 @@ pub(super) async fn export(
     Tenant(tenant): Tenant,
     PathId(id): PathId<TemplateId>,
 ) -> Answer {
-    let WholeTemplate { template, settings, grants, startup_files, capabilities } = whole(&app, tenant, id).await?;
+    let WholeTemplate { template, settings, grants, startup_files, capabilities } =
+        Arc::unwrap_or_clone(whole(&app, tenant, id).await?);
     ok(&Document {
         name: template.name,
         engine: template.engine,
