@@ -43,7 +43,9 @@ impl RelPath {
                 part => clean.push(part),
             }
         }
-        if clean.is_empty() { Err(RelPathError::Blank) } else { Ok(RelPath(clean.join("/"))) }
+        let clean = clean.join("/");
+        // Blanks alone name no file, however they are dressed.
+        if clean.trim().is_empty() { Err(RelPathError::Blank) } else { Ok(RelPath(clean)) }
     }
 
     /// The text.
@@ -72,6 +74,7 @@ mod tests {
         for (raw, error) in [
             ("", RelPathError::Blank),
             ("  ", RelPathError::Blank),
+            ("./ ", RelPathError::Blank),
             (".", RelPathError::Blank),
             ("a/..", RelPathError::Blank),
             ("/", RelPathError::Outside),
