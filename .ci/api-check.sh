@@ -16,7 +16,10 @@ until url=$(sed -n 's/^vm-system listening on //p' "$place/out") && [ -n "$url" 
   sleep 0.1
 done
 status=0
-target/venv/bin/schemathesis run "$url/api/v1/openapi.json" --no-color --seed "${SEED:-1}" --max-time "${SECONDS_MAX:-60}" \
+schemathesis=$PWD/target/venv/bin/schemathesis
+# It keeps notes where it is run.
+cd "$place"
+"$schemathesis" run "$url/api/v1/openapi.json" --no-color --seed "${SEED:-1}" --max-time "${SECONDS_MAX:-60}" \
   --max-examples 20 --continue-on-failure --generation-database none --warnings off --report-dir "$place/report" \
   --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,unsupported_method ||
   status=$?
