@@ -213,3 +213,38 @@ fn outcome_unknown() {
     conflict(keyed(&server, "cut", "/executions/repl", &body), "outcome_unknown");
     conflict(keyed(&server, "cut", "/executions/repl", &json!({})), "different_request");
 }
+
+/// Who wants to wait for the end is not answered with what never waited.
+#[test]
+fn waiting_or_not_is_part_of_the_request() {
+    let server = Server::start();
+    let session = patient(&server);
+    let body = json!({ "session_id": session, "input": "1" });
+    let headers = [("Idempotency-Key", "k"), ("Prefer", "respond-async")];
+    let first = server.send_with("POST", "/executions/repl", &headers, Some(&body.to_string())).expect(202);
+    server.ended(&first.json);
+    conflict(keyed(&server, "k", "/executions/repl", &body), "different_request");
+    let again = server.send_with("POST", "/executions/repl", &headers, Some(&body.to_string())).expect(202);
+    assert_eq!(
+        (again.text, again.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(REPLAYED))),
+        (first.text, true)
+    );
+}
+
+/// A one-off run that is refused has run its startup files: it is not run again.
+#[test]
+fn what_began_is_not_begun_again() {
+    let server = Server::start();
+    let count =
+        "const fs = require('fs'); fs.writeFileSync('n', (fs.existsSync('n') ? fs.readFileSync('n') : '') + 'x')";
+    std::fs::write(server.directory.join("count.js"), count).unwrap();
+    let whole = json!({ "name": "t", "modules": ["fs"], "startup_files": [{ "path": "count.js" }] });
+    let template = id(&server.post("/templates", whole).expect(201).json).to_owned();
+    let body =
+        json!({ "template_id": template, "path": "missing.js", "worktree_path": server.directory.to_str().unwrap() });
+    let answers: Vec<Answer> = (0..3).map(|_| keyed(&server, "k", "/run", &body)).collect();
+    for answer in answers {
+        answer.expect_error(404, "FILE_NOT_FOUND");
+    }
+    assert_eq!(std::fs::read_to_string(server.directory.join("n")).unwrap(), "x");
+}
