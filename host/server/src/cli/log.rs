@@ -164,6 +164,11 @@ mod tests {
         let (mut lines, flush) = start(Gate(gate, Arc::clone(&written))).unwrap();
         let began = Instant::now();
         let line = [b'x'; 1_000];
+        lines.write_all(&line).unwrap();
+        while !lines.0.queue().text.is_empty() {
+            thread::yield_now();
+        }
+        // From here on the thread hangs in the first line.
         for _ in 0..5_000 {
             lines.write_all(&line).unwrap();
         }
