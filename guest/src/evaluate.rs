@@ -3,7 +3,8 @@ use crate::exception::Exception;
 use crate::js::{self, JSContext, Raw, Value};
 use crate::memory::{Block, CText};
 use crate::render::{self, Rendered, Rendering};
-use crate::{host, interrupt, jobs, session};
+use crate::{host, interrupt, jobs, session, tickets};
+use core::cell::RefCell;
 use core::ffi::{CStr, c_char, c_void};
 use javy::quickjs::qjs;
 
@@ -22,6 +23,15 @@ pub enum Outcome {
     TooLarge(u64),
 }
 
+/// What waits for its promise.
+struct Current {
+    completion: Completion,
+    /// Its name.
+    script: CText,
+}
+
+static CURRENT: js::SingleThread<RefCell<Option<Current>>> = js::SingleThread(RefCell::new(None));
+
 /// Runs `source` and every job it queued.
 pub fn evaluate(source: Block, name: Block, mode: Mode, value_max: u32) -> Outcome {
     session::enter();
@@ -32,17 +42,50 @@ pub fn evaluate(source: Block, name: Block, mode: Mode, value_max: u32) -> Outco
         js::throw_out_of_memory();
         return Outcome::Exception(Exception::pending());
     };
-    let script = core::str::from_utf8(name.bytes()).unwrap_or("");
     let outcome = match run(&source, &name, mode) {
-        Ok(completion) => settle(completion, script, value_max),
-        Err(js::Thrown) => Outcome::Exception(Exception::in_script(js::take_exception(), script)),
+        Ok(completion) => settle(Current { completion, script: name }, value_max),
+        Err(js::Thrown) => {
+            let script = core::str::from_utf8(name.bytes()).unwrap_or("");
+            Outcome::Exception(Exception::in_script(js::take_exception(), script))
+        }
     };
+    finish(outcome)
+}
+
+/// Completes a ticket and runs every job that this queued.
+pub fn resume(ticket: u32, value_max: u32) -> Outcome {
+    session::enter();
+    interrupt::clear();
+    // SAFETY: as above.
+    unsafe { qjs::JS_TakeOutOfMemory(js::runtime()) };
+    let current = CURRENT.0.take();
+    tickets::complete(ticket);
+    let outcome = match current {
+        Some(current) => settle(current, value_max),
+        None => match render::render(js::UNDEFINED, value_max) {
+            Rendering::Done(rendered) => Outcome::Value(rendered),
+            _ => Outcome::TooLarge(0),
+        },
+    };
+    finish(outcome)
+}
+
+/// Gives up what waits for its promise, and these tickets.
+pub fn abandon(tickets: impl Iterator<Item = u32>) {
+    drop(CURRENT.0.take());
+    tickets::abandon(tickets);
+}
+
+fn finish(outcome: Outcome) -> Outcome {
     // jobs of a script that failed, and of user code that rendering called
     let finished = jobs::run();
     jobs::report_rejections(finished && !matches!(outcome, Outcome::Exception(_)));
     match outcome {
         Outcome::Exception(exception) => Outcome::Exception(exception),
-        _ if !finished => Outcome::Exception(Exception::interrupted()),
+        _ if !finished => {
+            drop(CURRENT.0.take());
+            Outcome::Exception(Exception::interrupted())
+        }
         outcome => outcome,
     }
 }
@@ -88,8 +131,8 @@ fn mentions_await(source: &[u8]) -> bool {
 }
 
 /// Runs the jobs, follows the promise if there is one, and renders the value.
-fn settle(completion: Completion, script: &str, value_max: u32) -> Outcome {
-    if let Completion::Value(value) | Completion::Async(value) | Completion::Module(value) = &completion
+fn settle(current: Current, value_max: u32) -> Outcome {
+    if let Completion::Value(value) | Completion::Async(value) | Completion::Module(value) = &current.completion
         && js::is_promise(value.raw())
     {
         jobs::forget_rejection(value.raw());
@@ -97,11 +140,11 @@ fn settle(completion: Completion, script: &str, value_max: u32) -> Outcome {
     if !jobs::run() {
         return Outcome::Exception(Exception::interrupted());
     }
-    let value = match completion {
+    let value = match &current.completion {
         Completion::Value(value) => follow(value),
         Completion::Module(value) => follow(value).map(|_| Value::undefined()),
         Completion::Async(value) => follow(value).and_then(|wrapped| match js::get_named(wrapped.raw(), c"value") {
-            Ok(value) => follow(value),
+            Ok(value) => follow(&value),
             Err(js::Thrown) => Err(Unsettled::Rejected(js::take_exception())),
         }),
     };
@@ -111,8 +154,14 @@ fn settle(completion: Completion, script: &str, value_max: u32) -> Outcome {
             Rendering::TooLarge(bytes) => Outcome::TooLarge(bytes),
             Rendering::Stopped(exception) => Outcome::Exception(exception),
         },
-        Err(Unsettled::Rejected(reason)) => Outcome::Exception(Exception::in_script(reason, script)),
-        Err(Unsettled::Pending) => Outcome::Pending,
+        Err(Unsettled::Rejected(reason)) => {
+            let script = core::str::from_utf8(current.script.bytes()).unwrap_or("");
+            Outcome::Exception(Exception::in_script(reason, script))
+        }
+        Err(Unsettled::Pending) => {
+            *CURRENT.0.borrow_mut() = Some(current);
+            Outcome::Pending
+        }
     }
 }
 
@@ -122,9 +171,9 @@ enum Unsettled {
 }
 
 /// The value of a promise whose jobs have all run; any other value is itself.
-fn follow(value: Value) -> Result<Value, Unsettled> {
+fn follow(value: &Value) -> Result<Value, Unsettled> {
     if !js::is_promise(value.raw()) {
-        return Ok(value);
+        return Ok(Value::copy_of(value.raw()));
     }
     jobs::forget_rejection(value.raw());
     // SAFETY: a promise.

@@ -87,6 +87,13 @@ impl Exception {
         exception
     }
 
+    /// One line for the console, for an exception that nobody caught.
+    pub fn uncaught(&self, before: &str) -> String {
+        let class = self.class.str();
+        let colon = if class.is_empty() { "" } else { ": " };
+        format!("{before}{class}{colon}{}", self.message.str())
+    }
+
     /// There was no exception to take: the host stopped the jobs.
     pub fn interrupted() -> Exception {
         Exception {

@@ -22,6 +22,15 @@ pub fn call(call: &mut Call, which: usize) {
             session::start(seed, memory_max, stack_max);
             Ok(())
         }
+        "resume" => {
+            let value_max = int(call) as u32;
+            let ticket = int(call) as u32;
+            put_outcome(call, evaluate::resume(ticket, value_max))
+        }
+        "abandon" => {
+            abandon(call);
+            Ok(())
+        }
         "seal" => call.put(Item::Int(session::seal() as i64)),
         "memory-used" => call.put(Item::Int(session::memory_used() as i64)),
         "builtins" => builtins(call),
@@ -38,7 +47,17 @@ fn eval(call: &mut Call) -> js::Result<()> {
     };
     let name = text(call);
     let source = text(call);
-    match evaluate::evaluate(source, name, mode, value_max) {
+    put_outcome(call, evaluate::evaluate(source, name, mode, value_max))
+}
+
+fn abandon(call: &mut Call) {
+    let Some(Slot::List { array, length }) = call.pop() else { return };
+    let ticket = |index| js::get_index(array.raw(), index).ok().map(|value| js::as_number(value.raw()) as u32);
+    evaluate::abandon((0..length).filter_map(ticket));
+}
+
+fn put_outcome(call: &mut Call, outcome: Outcome) -> js::Result<()> {
+    match outcome {
         Outcome::Value(value) => put_value(call, value),
         Outcome::Exception(exception) => put_exception(call, exception),
         Outcome::Pending => call.put(Item::Case(2)),

@@ -13,6 +13,10 @@ unsafe extern "C" {
     fn control_random() -> u64;
     #[link_name = "log"]
     fn control_log(level: i32, text: *const u8, length: usize) -> i32;
+    #[link_name = "timer"]
+    fn control_timer(ms: u32, repeats: i32) -> u32;
+    #[link_name = "cancel"]
+    fn control_cancel(ticket: u32);
     #[link_name = "load-module"]
     fn control_load_module(name: *const u8, length: usize, result: *mut LoadedModule);
 }
@@ -62,6 +66,18 @@ pub fn random() -> u64 {
 pub fn log(level: Level, text: &[u8]) -> bool {
     // SAFETY: the host only reads `text`.
     unsafe { control_log(level as i32, text.as_ptr(), text.len()) != 0 }
+}
+
+/// Begins a timer and answers with its ticket, unless too many are out.
+pub fn timer(ms: u32, repeats: bool) -> Option<u32> {
+    // SAFETY: no memory.
+    Some(unsafe { control_timer(ms, i32::from(repeats)) }).filter(|ticket| *ticket != 0)
+}
+
+/// Ends a timer.
+pub fn cancel(ticket: u32) {
+    // SAFETY: no memory.
+    unsafe { control_cancel(ticket) }
 }
 
 /// Console levels, as numbered in the WIT.

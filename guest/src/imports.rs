@@ -1,10 +1,10 @@
 //! The functions of the listed modules, as JavaScript sees them: `__imports['vm:fs/files@0.1.0'].readFileSync`.
 use crate::abi::wit;
 use crate::call::{self, Call, Slot};
-use crate::interrupt;
 use crate::js::{self, Atom, JSContext, Raw, Value};
 use crate::lower::{Lowering, Refusal};
-use crate::wit::{EMPTY, ImportFunction, camel_case, kind};
+use crate::{interrupt, tickets};
+use crate::wit::{EMPTY, ImportFunction, Type, camel_case, kind};
 use core::cell::OnceCell;
 use core::ffi::c_int;
 use std::ffi::CString;
@@ -73,14 +73,46 @@ pub fn define() -> js::Result<()> {
             interface = Some((owner, object));
         }
         if let Some((_, object)) = &interface {
-            let name = camel_case(function.name.text());
+            let native = match role(index) {
+                Role::Plain => call_import,
+                Role::Start => call_asynchronous,
+                Role::Take => continue,
+            };
+            let name = camel_case(shown(index));
             let c_name = CString::new(name.as_bytes()).unwrap_or_default();
-            let native = Value::function(call_import, &c_name, function.params.slice().len(), index as i32)?;
+            let native = Value::function(native, &c_name, function.params.slice().len(), index as i32)?;
             object.define(js::atom(name.as_bytes())?, native)?;
         }
     }
     Value::global().define_hidden(c"__imports", imports)?;
     Value::global().define_hidden(c"__parameters", Value::function(set_parameters, c"", 1, 0)?)
+}
+
+/// What an import is to JavaScript. The host makes two of an asynchronous function, one after the other: `x-start` answers
+/// with a ticket, `x-take` with the result; JavaScript sees `x`, which answers with a promise.
+#[derive(PartialEq)]
+enum Role {
+    Plain,
+    Start,
+    Take,
+}
+
+fn role(index: usize) -> Role {
+    let name = |index: usize| wit().imports.slice().get(index).map_or("", |function| function.name.text());
+    let base = |index: usize, suffix| name(index).strip_suffix(suffix);
+    if base(index, "-start").is_some_and(|start| base(index + 1, "-take") == Some(start)) {
+        Role::Start
+    } else if index > 0 && role(index - 1) == Role::Start {
+        Role::Take
+    } else {
+        Role::Plain
+    }
+}
+
+/// The name of an import in JavaScript, before it is in camel case.
+fn shown(index: usize) -> &'static str {
+    let name = wit().imports.slice()[index].name.text();
+    if role(index) == Role::Start { name.strip_suffix("-start").unwrap_or(name) } else { name }
 }
 
 /// `__parameters(table)`: the first table stays.
@@ -107,23 +139,42 @@ unsafe extern "C" fn call_import(
     index: c_int,
 ) -> Raw {
     // SAFETY: the engine passes `count` arguments.
-    let arguments = unsafe { js::arguments(arguments, count) };
-    let function = &wit().imports.slice()[index as usize];
-    let mut call = call::take();
-    let result = run(&mut call, function, arguments);
-    call::give_back(call);
-    match result {
+    match self::call(index as usize, unsafe { js::arguments(arguments, count) }) {
         Ok(value) => value.into_raw(),
         Err(js::Thrown) => js::EXCEPTION,
     }
 }
 
-fn run(call: &mut Call, function: &ImportFunction, arguments: &[Raw]) -> js::Result<Value> {
+/// What every asynchronous function is to QuickJS; `index` tells which import starts it.
+unsafe extern "C" fn call_asynchronous(
+    _context: *mut JSContext,
+    _this: Raw,
+    count: c_int,
+    arguments: *mut Raw,
+    index: c_int,
+) -> Raw {
+    // SAFETY: the engine passes `count` arguments.
+    match tickets::call(index as usize, unsafe { js::arguments(arguments, count) }) {
+        Ok(promise) => promise.into_raw(),
+        Err(js::Thrown) => js::EXCEPTION,
+    }
+}
+
+/// Calls an import.
+pub fn call(index: usize, arguments: &[Raw]) -> js::Result<Value> {
+    let mut call = call::take();
+    let result = run(&mut call, index, arguments);
+    call::give_back(call);
+    result
+}
+
+fn run(call: &mut Call, index: usize, arguments: &[Raw]) -> js::Result<Value> {
+    let function = &wit().imports.slice()[index];
     let mut lowering = Lowering::new(call);
-    for (index, ty) in function.params.slice().iter().enumerate() {
-        let argument = arguments.get(index).copied().unwrap_or(js::UNDEFINED);
+    for (at, ty) in function.params.slice().iter().enumerate() {
+        let argument = arguments.get(at).copied().unwrap_or(js::UNDEFINED);
         if let Err(refusal) = lowering.value(*ty, argument) {
-            return Err(explain(function, index, refusal));
+            return Err(explain(function, shown(index), at, refusal));
         }
     }
     lowering.finish()?;
@@ -136,7 +187,7 @@ fn run(call: &mut Call, function: &ImportFunction, arguments: &[Raw]) -> js::Res
     let result = if function.result == EMPTY {
         Ok(Value::undefined())
     } else if wit().resolve(function.result).0 == kind::RESULT {
-        result(call)
+        result(call, function)
     } else {
         Ok(call.pop_js())
     };
@@ -144,11 +195,11 @@ fn run(call: &mut Call, function: &ImportFunction, arguments: &[Raw]) -> js::Res
 }
 
 #[cold]
-fn explain(function: &ImportFunction, index: usize, refusal: Refusal) -> js::Thrown {
+fn explain(function: &ImportFunction, name: &str, index: usize, refusal: Refusal) -> js::Thrown {
     match refusal {
         Refusal::Thrown => js::Thrown,
         Refusal::Mismatch { path, problem } => {
-            let name = camel_case(function.name.text());
+            let name = camel_case(name);
             let parameter = parameter(function, &name, index).map(|name| format!(" ({name})")).unwrap_or_default();
             js::throw_type_error(&format!("{name}: argument {}{parameter}{path}: {problem}", index + 1))
         }
@@ -166,8 +217,9 @@ fn parameter(function: &ImportFunction, name: &str, index: usize) -> Option<Stri
     Some(String::from_utf8_lossy(js::Utf8::of(named.raw()).ok()?.bytes()).into_owned())
 }
 
-/// A result<T, E>: its value, or an Error with E as its message, or as its `payload` when E is no string.
-fn result(call: &mut Call) -> js::Result<Value> {
+/// A result<T, E>: its value, or an Error with E as its message. Of a record with a `message`, its other fields become
+/// the Error's, as in Node's `error.code`; anything else is its `payload`.
+fn result(call: &mut Call, function: &ImportFunction) -> js::Result<Value> {
     let Some(Slot::Case { case, payload, .. }) = call.pop() else { return Ok(Value::undefined()) };
     let value = if payload { call.pop_js() } else { Value::undefined() };
     if case == 0 || call.failed {
@@ -176,10 +228,27 @@ fn result(call: &mut Call) -> js::Result<Value> {
     // SAFETY: makes an Error with a stack; the message comes below, since the engine cuts it at 256 bytes.
     let error = Value::checked(unsafe { javy::quickjs::qjs::JS_NewPlainError(js::context(), c"".as_ptr()) })?;
     if js::is_string(value.raw()) {
-        error.define(names().message, value)?;
+        error.define_hidden(c"message", value)?;
+    } else if let Some(fields) = error_fields(function.result) {
+        for name in fields {
+            let field = js::get(value.raw(), *name)?;
+            if *name == names().message {
+                error.define_hidden(c"message", field)?;
+            } else if !js::is_null(field.raw()) {
+                error.define(*name, field)?;
+            }
+        }
     } else {
-        error.define(names().message, Value::string(b"the host answered with an error")?)?;
+        error.define_hidden(c"message", Value::string(b"the host answered with an error")?)?;
         error.define(names().payload, value)?;
     }
     Err(js::throw(error))
+}
+
+/// The fields of E in a result<T, E>, if E is a record with a `message`.
+fn error_fields(result: Type) -> Option<&'static [Atom]> {
+    let (_, index) = wit().resolve(result);
+    let (of, record) = wit().resolve(wit().results.slice()[index].shape.err);
+    let fields = names().records.get(record).filter(|_| of == kind::RECORD)?;
+    fields.contains(&names().message).then_some(fields.as_slice())
 }

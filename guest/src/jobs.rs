@@ -87,13 +87,7 @@ pub fn report_rejections(tell: bool) {
         return;
     }
     for (_, reason) in rejections {
-        let exception = Exception::of(reason);
-        let mut line = String::from("Uncaught (in promise) ");
-        if !exception.class.str().is_empty() {
-            line += exception.class.str();
-            line += ": ";
-        }
-        line += exception.message.str();
+        let line = Exception::of(reason).uncaught("Uncaught (in promise) ");
         if host::log(Level::Error, line.as_bytes()) {
             return;
         }

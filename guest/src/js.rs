@@ -255,6 +255,13 @@ pub fn throw_type_error(message: &str) -> Thrown {
     })
 }
 
+pub fn throw_range_error(message: &str) -> Thrown {
+    throw_with(message, |context, format, text| {
+        // SAFETY: "%s" takes the one C string.
+        unsafe { qjs::JS_ThrowRangeError(context, format, text) };
+    })
+}
+
 pub fn throw_reference_error(message: &str) -> Thrown {
     throw_with(message, |context, format, text| {
         // SAFETY: "%s" takes the one C string.
@@ -370,6 +377,14 @@ pub fn as_number(value: Raw) -> f64 {
     }
     // SAFETY: only looks at the bits.
     unsafe { qjs::JS_VALUE_GET_FLOAT64(value) }
+}
+
+/// Any value as a number; what is none is converted, and so may run user code.
+pub fn to_number(value: Raw) -> Result<f64> {
+    let mut number = 0.0;
+    // SAFETY: the engine writes the number.
+    done(unsafe { qjs::JS_ToFloat64(context(), &mut number, value) })?;
+    Ok(number)
 }
 
 /// The address of an object or other value on the heap, as its identity.

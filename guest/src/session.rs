@@ -1,6 +1,6 @@
 //! The engine of a session: made once, snapshotted, and given its seed and limits at every start.
 use crate::js;
-use crate::{console, encoding, globals, host, imports, interrupt, jobs, memory};
+use crate::{console, encoding, globals, host, imports, interrupt, jobs, memory, tickets};
 use core::cell::{Cell, RefCell};
 use javy::quickjs::qjs;
 
@@ -55,6 +55,7 @@ pub fn init() -> js::Result<()> {
     globals::define()?;
     encoding::define()?;
     console::define()?;
+    tickets::define()?;
     imports::define()
 }
 

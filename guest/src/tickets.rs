@@ -1,0 +1,167 @@
+//! What waits for the host, by the ticket that the host gave: calls of asynchronous functions, and timers.
+//!
+//! Nothing here ever suspends: a call leaves its promise behind and returns, and `resume` brings its ticket back.
+use crate::exception::Exception;
+use crate::host::{self, Level};
+use crate::js::{self, JSContext, Raw, Thrown, Value};
+use crate::{imports, interrupt};
+use core::cell::RefCell;
+use core::ffi::{CStr, c_int};
+use javy::quickjs::qjs;
+use std::collections::BTreeMap;
+
+enum Waiting {
+    Call {
+        /// Index of the import that answers with the result.
+        take: usize,
+        resolve: Value,
+        reject: Value,
+    },
+    Timer {
+        callback: Value,
+        arguments: Vec<Value>,
+        repeats: bool,
+    },
+}
+
+static WAITING: js::SingleThread<RefCell<BTreeMap<u32, Waiting>>> = js::SingleThread(RefCell::new(BTreeMap::new()));
+
+/// The longest time that a timer can be set for, milliseconds: 49 days. What asks for more gets that.
+const TIMER_MS_MAX: f64 = u32::MAX as f64;
+
+const TIMEOUT: c_int = 0;
+const INTERVAL: c_int = 1;
+const IMMEDIATE: c_int = 2;
+
+/// Adds the timers' globals.
+pub fn define() -> js::Result<()> {
+    const SET: [(&CStr, usize, c_int); 3] =
+        [(c"setTimeout", 2, TIMEOUT), (c"setInterval", 2, INTERVAL), (c"setImmediate", 1, IMMEDIATE)];
+    for (name, length, kind) in SET {
+        Value::global().define_hidden(name, Value::function(set, name, length, kind)?)?;
+    }
+    for name in [c"clearTimeout", c"clearInterval", c"clearImmediate"] {
+        Value::global().define_hidden(name, Value::function(clear, name, 1, 0)?)?;
+    }
+    Ok(())
+}
+
+unsafe extern "C" fn set(_: *mut JSContext, _: Raw, count: c_int, arguments: *mut Raw, kind: c_int) -> Raw {
+    // SAFETY: the engine passes `count` arguments.
+    match set_timer(unsafe { js::arguments(arguments, count) }, kind) {
+        Ok(ticket) => Value::number(f64::from(ticket)).into_raw(),
+        Err(Thrown) => js::EXCEPTION,
+    }
+}
+
+fn set_timer(arguments: &[Raw], kind: c_int) -> js::Result<u32> {
+    let callback = arguments.first().copied().unwrap_or(js::UNDEFINED);
+    let name = ["setTimeout", "setInterval", "setImmediate"][kind as usize];
+    if !js::is_function(callback) {
+        return Err(js::throw_type_error(&format!("{name}: argument 1 (callback): expected a function")));
+    }
+    // As elsewhere, what is no sensible number is the shortest time, and nothing but an immediate is over at once.
+    let (ms, rest) = match (kind, arguments.get(1)) {
+        (IMMEDIATE, _) => (0.0, 1),
+        (_, Some(ms)) => (js::to_number(*ms)?.clamp(1.0, TIMER_MS_MAX), 2),
+        (_, None) => (1.0, 2),
+    };
+    let ms = if ms.is_nan() { 1 } else { ms as u32 };
+    let rest = arguments.get(rest..).unwrap_or_default().iter().map(|value| Value::copy_of(*value)).collect();
+    let repeats = kind == INTERVAL;
+    let Some(ticket) = host::timer(ms, repeats) else {
+        return Err(js::throw_range_error(&format!("{name}: too many timers and host calls are pending")));
+    };
+    let waiting = Waiting::Timer { callback: Value::copy_of(callback), arguments: rest, repeats };
+    WAITING.0.borrow_mut().insert(ticket, waiting);
+    Ok(ticket)
+}
+
+unsafe extern "C" fn clear(_: *mut JSContext, _: Raw, count: c_int, arguments: *mut Raw, _: c_int) -> Raw {
+    // SAFETY: the engine passes `count` arguments.
+    if let [timer, ..] = unsafe { js::arguments(arguments, count) }
+        && js::is_number(*timer)
+    {
+        let ticket = js::as_number(*timer);
+        let is_timer = |waiting: &mut Waiting| matches!(waiting, Waiting::Timer { .. });
+        let mut waiting = WAITING.0.borrow_mut();
+        if f64::from(ticket as u32) == ticket && waiting.get_mut(&(ticket as u32)).is_some_and(is_timer) {
+            let removed = waiting.remove(&(ticket as u32));
+            drop(waiting);
+            host::cancel(ticket as u32);
+            drop(removed);
+        }
+    }
+    js::UNDEFINED
+}
+
+/// Calls an asynchronous import: `start` answers with a ticket, and the import after it takes the result.
+pub fn call(start: usize, arguments: &[Raw]) -> js::Result<Value> {
+    let mut functions = [js::UNDEFINED; 2];
+    // SAFETY: the engine makes a promise and writes its two functions, which become ours.
+    let promise = Value::checked(unsafe { qjs::JS_NewPromiseCapability(js::context(), functions.as_mut_ptr()) })?;
+    let [resolve, reject] = functions.map(Value::owned);
+    match imports::call(start, arguments) {
+        Ok(ticket) => {
+            let waiting = Waiting::Call { take: start + 1, resolve, reject };
+            WAITING.0.borrow_mut().insert(js::as_number(ticket.raw()) as u32, waiting);
+        }
+        Err(Thrown) if interrupt::stopped() => return Err(Thrown),
+        Err(Thrown) => {
+            let reason = js::take_exception();
+            js::call(reject.raw(), js::UNDEFINED, &mut [reason.raw()])?;
+        }
+    }
+    Ok(promise)
+}
+
+/// What this ticket waited for is there. Jobs that this queues are left to the caller.
+pub fn complete(ticket: u32) {
+    let due = {
+        let mut waiting = WAITING.0.borrow_mut();
+        match waiting.get(&ticket) {
+            Some(Waiting::Timer { callback, arguments, repeats: true }) => {
+                let arguments = arguments.iter().map(|value| Value::copy_of(value.raw())).collect();
+                Some(Waiting::Timer { callback: Value::copy_of(callback.raw()), arguments, repeats: true })
+            }
+            Some(_) => waiting.remove(&ticket),
+            None => None,
+        }
+    };
+    let done = match &due {
+        None => Ok(()),
+        Some(Waiting::Timer { callback, arguments, .. }) => {
+            let mut arguments: Vec<Raw> = arguments.iter().map(Value::raw).collect();
+            js::call(callback.raw(), js::UNDEFINED, &mut arguments).map(drop)
+        }
+        Some(Waiting::Call { take, resolve, reject }) => {
+            let ticket = Value::number(f64::from(ticket));
+            let (settle, value) = match imports::call(*take, &[ticket.raw()]) {
+                Ok(value) => (resolve, Ok(value)),
+                Err(Thrown) if interrupt::stopped() => (reject, Err(Thrown)),
+                Err(Thrown) => (reject, Ok(js::take_exception())),
+            };
+            value.and_then(|value| js::call(settle.raw(), js::UNDEFINED, &mut [value.raw()])).map(drop)
+        }
+    };
+    if done.is_err() {
+        report(js::take_exception());
+    }
+}
+
+/// A callback threw and nobody is there to catch it.
+fn report(thrown: Value) {
+    if interrupt::stopped() {
+        return;
+    }
+    let line = Exception::of(thrown).uncaught("Uncaught ");
+    host::log(Level::Error, line.as_bytes());
+}
+
+/// Nobody will complete these: their promises stay as they are.
+pub fn abandon(tickets: impl Iterator<Item = u32>) {
+    for ticket in tickets {
+        let removed = WAITING.0.borrow_mut().remove(&ticket);
+        drop(removed);
+    }
+}
