@@ -36,10 +36,11 @@ impl Session {
         let sandbox = self.0.take().unwrap();
         let (send, receive) = mpsc::channel();
         let source = source.to_owned();
-        ENGINE.spawn(move || {
+        let first = move || {
             let script = Script { prologue: "", source: &source, name: "test.js", mode: Mode::Script };
-            let _ = send.send(sandbox.run(script, &Stop::default(), Box::new(|_, _| {})));
-        });
+            sandbox.run(script, &Stop::default(), Box::new(|_| {}))
+        };
+        ENGINE.run(first, move |ran| drop(send.send(ran)));
         let ran = receive.recv().unwrap();
         let answer = match ran.outcome {
             Outcome::Value(value) => Ok(value.preview),
@@ -226,4 +227,27 @@ proptest! {
         let source = json!(bytes).to_string();
         prop_assert_eq!(session.json(&format!("Array.from(echo.echoBytes(new Uint8Array({source})))")), Ok(json!(bytes)));
     }
+}
+
+#[test]
+fn asynchronous_calls_answer_with_promises() {
+    let mut session = Session::start();
+    assert_eq!(session.eval("await echo.later(1, 'x')").as_deref(), Ok("x"));
+    assert_eq!(
+        session.eval("(await Promise.all([30, 10, 20].map((ms) => echo.later(ms, String(ms))))).join()").as_deref(),
+        Ok("30,10,20")
+    );
+    let failed = "try { await echo.later(1, 'failed') } catch (e) { [e instanceof Error, e.code, e.message, Object.keys(e)].join() }";
+    assert_eq!(session.eval(failed).as_deref(), Ok("true,FAILED,failed later,code"));
+    let refused = "const p = echo.later(1, 'refused'); await p.then(() => 'no', (e) => e.code)";
+    assert_eq!(session.eval(refused).as_deref(), Ok("REFUSED"));
+    let mistyped = "await echo.later('x').then(() => 'no', (e) => e.name + ': ' + e.message)";
+    assert_eq!(
+        session.eval(mistyped).as_deref(),
+        Ok("TypeError: later: argument 1 (ms): expected a number, got a string")
+    );
+    assert_eq!(
+        session.eval("[echo.later.name, echo.later.length, 'laterStart' in echo].join()").as_deref(),
+        Ok("later,2,false")
+    );
 }

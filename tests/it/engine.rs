@@ -2,7 +2,7 @@
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 
 use model::{ErrorCode, Limits};
-use sandbox::{Config, Engine, Image, Library, Mode, Outcome, Ran, Recipe, Sandbox, Script, Setup, Stop};
+use sandbox::{Config, Engine, Event, Image, Library, Mode, Outcome, Ran, Recipe, Sandbox, Script, Setup, Stop};
 
 use crate::harness::shared_images;
 
@@ -25,11 +25,16 @@ fn run(sandbox: Sandbox, source: &str) -> (Ran, Vec<String>) {
     let (source, said) = (source.to_owned(), Arc::new(Mutex::new(Vec::new())));
     let (done, result) = mpsc::channel();
     let listener = said.clone();
-    engine().0.spawn(move || {
+    let first = move || {
         let script = Script { prologue: "", source: &source, name: "test.js", mode: Mode::Script };
-        let console = Box::new(move |_, text| listener.lock().unwrap().push(text));
-        let _ = done.send(sandbox.run(script, &Stop::default(), console));
-    });
+        let events = Box::new(move |event| {
+            if let Event::Console(_, text) = event {
+                listener.lock().unwrap().push(text);
+            }
+        });
+        sandbox.run(script, &Stop::default(), events)
+    };
+    engine().0.run(first, move |ran| drop(done.send(ran)));
     let ran = result.recv().expect("the guest's thread lives");
     let said = said.lock().unwrap().clone();
     (ran, said)
@@ -109,7 +114,7 @@ fn a_cancelled_run_stops() {
     let theirs = stop.clone();
     engine().0.spawn(move || {
         let script = Script { prologue: "", source: "for (;;) {}", name: "test.js", mode: Mode::Script };
-        let _ = done.send(sandbox.run(script, &theirs, Box::new(|_, _| {})));
+        let _ = done.send(sandbox.run(script, &theirs, Box::new(|_| {})).done().unwrap());
     });
     std::thread::sleep(std::time::Duration::from_millis(50));
     stop.cancel();

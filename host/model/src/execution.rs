@@ -90,6 +90,8 @@ words! {
         Value = "value",
         /// The uncaught exception, or the limit that was hit.
         Exception = "exception",
+        /// A call of a native module whose grant says `audit`.
+        HostCall = "host_call",
         /// A word of the host.
         System = "system",
     }
@@ -115,6 +117,8 @@ pub enum Payload {
     Value(Value),
     /// The uncaught exception.
     Exception(Exception),
+    /// A call of a native module whose grant says `audit`.
+    HostCall(HostCall),
     /// A word of the host.
     System {
         /// The word.
@@ -122,6 +126,25 @@ pub enum Payload {
         /// Its weight.
         level: ConsoleLevel,
     },
+}
+
+/// One call of a native module.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct HostCall {
+    /// The module.
+    pub module: String,
+    /// Its function, as its WIT spells it.
+    pub function: String,
+    /// The first argument that is a text, such as a path or an address; cut short.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// From the call to its result, microseconds.
+    pub us: u64,
+    /// Text and data of arguments and result, bytes.
+    pub bytes: u64,
+    /// The code of the error that it ended with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 impl Payload {
@@ -132,6 +155,7 @@ impl Payload {
             Payload::Console { .. } => EventKind::Console,
             Payload::Value(_) => EventKind::Value,
             Payload::Exception(_) => EventKind::Exception,
+            Payload::HostCall(_) => EventKind::HostCall,
             Payload::System { .. } => EventKind::System,
         }
     }

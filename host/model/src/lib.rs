@@ -15,7 +15,7 @@ mod value;
 mod words;
 
 pub use code::ErrorCode;
-pub use execution::{Event, EventKind, Execution, ExecutionKind, ExecutionStatus, Payload};
+pub use execution::{Event, EventKind, Execution, ExecutionKind, ExecutionStatus, HostCall, Payload};
 pub use ids::{CapabilityId, ExecutionId, IdError, SessionId, StartupFileId, TemplateId, TenantId};
 pub use library_name::{LibraryName, LibraryNameError};
 pub use limits::{Limits, LimitsError};

@@ -101,6 +101,8 @@ pub(crate) enum Mode {
 pub(crate) struct Exports {
     start: ComponentExportIndex,
     eval: ComponentExportIndex,
+    resume: ComponentExportIndex,
+    abandon: ComponentExportIndex,
     seal: ComponentExportIndex,
     memory_used: ComponentExportIndex,
     builtins: ComponentExportIndex,
@@ -114,6 +116,8 @@ impl Exports {
         Ok(Exports {
             start: find("start")?,
             eval: find("eval")?,
+            resume: find("resume")?,
+            abandon: find("abandon")?,
             seal: find("seal")?,
             memory_used: find("memory-used")?,
             builtins: find("builtins")?,
@@ -168,6 +172,24 @@ impl Guest {
         value_max: u32,
     ) -> wasmtime::Result<Outcome> {
         Ok(self.eval.call(store, (source.to_owned(), name.to_owned(), mode, value_max))?.0)
+    }
+
+    /// Completes a ticket.
+    pub(crate) fn resume(
+        &self,
+        store: &mut Store<Host>,
+        exports: &Exports,
+        ticket: u32,
+        value_max: u32,
+    ) -> wasmtime::Result<Outcome> {
+        let resume = self.instance.get_typed_func::<(u32, u32), (Outcome,)>(&mut *store, exports.resume)?;
+        Ok(resume.call(store, (ticket, value_max))?.0)
+    }
+
+    /// Gives up what waits for its promise, and tickets.
+    pub(crate) fn abandon(&self, store: &mut Store<Host>, exports: &Exports, tickets: &[u32]) -> wasmtime::Result<()> {
+        let abandon = self.instance.get_typed_func::<(&[u32],), ()>(&mut *store, exports.abandon)?;
+        abandon.call(store, (tickets,))
     }
 
     pub(crate) fn seal(&self, store: &mut Store<Host>, exports: &Exports) -> wasmtime::Result<u64> {

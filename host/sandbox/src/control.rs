@@ -1,5 +1,5 @@
 //! `vm:session/control`: the only interface that every guest has.
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use model::ConsoleLevel;
 use rand::RngExt;
@@ -66,8 +66,20 @@ pub(crate) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         let text = text.as_le_slice(&store).to_vec();
         Ok((!store.data_mut().log(level, text),))
     })?;
+    control.func_wrap("timer", |mut store: StoreContextMut<'_, Host>, (ms, repeats): (u32, bool)| {
+        let ticket = store.data_mut().tickets.timer(Duration::from_millis(ms.into()), repeats);
+        Ok((ticket.unwrap_or(0),))
+    })?;
+    control.func_wrap("cancel", |mut store: StoreContextMut<'_, Host>, (ticket,): (u32,)| {
+        store.data_mut().tickets.cancel_timer(ticket);
+        Ok(())
+    })?;
     control.func_wrap("load-module", |mut store: StoreContextMut<'_, Host>, (name,): (WasmStr,)| {
-        crate::modules::called(&mut store)?;
+        let meter = &mut store.data_mut().meter;
+        meter.host_calls += 1;
+        if meter.poll() == Verdict::Trap {
+            return Err(HardStop.into());
+        }
         let name = name.to_str(&store)?;
         if name.len() > MODULE_NAME_BYTES_MAX {
             return Ok((Err(format!("Invalid module: its name is longer than {MODULE_NAME_BYTES_MAX} bytes")),));

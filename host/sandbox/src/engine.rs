@@ -7,6 +7,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use model::ModuleName;
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::oneshot;
 use wasmtime::{Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 use crate::Registry;
@@ -14,6 +16,7 @@ use crate::error::Error;
 use crate::image::{Builder, Image, Recipe};
 use crate::limits::wasm_memory_bytes;
 use crate::modules::{self, Module};
+use crate::sandbox::{Ran, Turn};
 use crate::threads::{Threads, WASM_STACK_BYTES};
 
 /// Images that stay in memory although no session uses them.
@@ -24,6 +27,10 @@ const FAILURE_TIME: Duration = Duration::from_secs(30);
 const FAILURES_KEPT: usize = 256;
 /// With [`Config::epochs`]: how often running code looks up.
 const EPOCH_TICK: Duration = Duration::from_millis(10);
+/// Threads that asynchronous host calls share while they wait.
+const WORK_THREADS: usize = 2;
+/// Threads for the ones that block, such as those on files.
+const BLOCKING_THREADS: usize = 32;
 /// A slot's memory stays resident up to this many bytes when it is reused: cheaper than giving the pages back.
 const KEEP_RESIDENT_BYTES: usize = 1 << 20;
 
@@ -70,6 +77,7 @@ struct Inner {
     threads: Threads,
     slots: Arc<Slots>,
     _epochs: Option<EpochThread>,
+    work: Work,
 }
 
 impl Engine {
@@ -77,7 +85,9 @@ impl Engine {
     /// later ones read it, which takes milliseconds.
     pub fn new(config: Config) -> Result<Engine, Error> {
         let slots = Arc::new(Slots { live: AtomicU32::new(0), max: config.sessions_max });
-        let builder = Builder::new(&config.data_dir, slots.clone(), |pool| configure(&config, pool))?;
+        let work = Work::start()?;
+        let rooms = (slots.clone(), work.handle());
+        let builder = Builder::new(&config.data_dir, rooms, |pool| configure(&config, pool))?;
         let images = Images::default();
         let epochs = config.epochs.then(|| EpochThread::start(builder.runtime().clone())).transpose()?;
         let hash = builder.hash(&[], &[]);
@@ -87,7 +97,7 @@ impl Engine {
         };
         let registry = Registry::new(config.modules, bare.builtins().to_vec());
         let threads = Threads::start(config.threads)?;
-        Ok(Engine(Arc::new(Inner { builder, registry, images, threads, slots, _epochs: epochs })))
+        Ok(Engine(Arc::new(Inner { builder, registry, images, threads, slots, _epochs: epochs, work })))
     }
 
     /// Which modules exist.
@@ -132,6 +142,39 @@ impl Engine {
         self.0.threads.spawn(Box::new(job));
     }
 
+    /// Brings a run to its end: waits without a thread, and goes on with whatever comes on one of the guest threads. None
+    /// if the thread panicked. Needs tokio's timers.
+    pub async fn finish(&self, mut turn: Turn) -> Option<Ran> {
+        loop {
+            match turn {
+                Turn::Done(ran) => return Some(*ran),
+                Turn::Waiting(waiting) => {
+                    waiting.ready().await;
+                    let (send, resumed) = oneshot::channel();
+                    self.spawn(move || drop(send.send(waiting.resume())));
+                    turn = resumed.await.ok()?;
+                }
+            }
+        }
+    }
+
+    /// Runs `first` on a guest thread and brings the run that it begins to its end; `done` gets it, on whatever thread. It
+    /// is dropped uncalled if a thread panicked.
+    pub fn run(&self, first: impl FnOnce() -> Turn + Send + 'static, done: impl FnOnce(Ran) + Send + 'static) {
+        let engine = self.clone();
+        self.spawn(move || match first() {
+            Turn::Done(ran) => done(*ran),
+            waiting @ Turn::Waiting(_) => {
+                let handle = engine.0.work.handle();
+                handle.spawn(async move {
+                    if let Some(ran) = engine.finish(waiting).await {
+                        done(ran);
+                    }
+                });
+            }
+        });
+    }
+
     /// Sandboxes that are live now.
     pub fn live(&self) -> u32 {
         self.0.slots.live.load(Ordering::Relaxed)
@@ -164,6 +207,31 @@ fn configure(config: &Config, pool: bool) -> wasmtime::Result<wasmtime::Config> 
         wasm.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling));
     }
     Ok(wasm)
+}
+
+/// Where asynchronous host calls go on: threads that only wait and carry, and some that may block.
+struct Work(Option<Runtime>);
+
+impl Work {
+    fn start() -> std::io::Result<Work> {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        runtime.worker_threads(WORK_THREADS).max_blocking_threads(BLOCKING_THREADS).thread_name("work").enable_all();
+        Ok(Work(Some(runtime.build()?)))
+    }
+
+    #[expect(clippy::expect_used, reason = "it is there until it is dropped")]
+    fn handle(&self) -> Handle {
+        self.0.as_ref().expect("a runtime").handle().clone()
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        // The last owner may be asynchronous itself, and must not wait for what still goes on.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// Counts live sandboxes against the pool.

@@ -1,14 +1,18 @@
 //! What a store holds for the host functions: the state of one sandbox, borrowed by modules, no globals.
+use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
-use model::{ConsoleLevel, Resolver, Settings};
+use model::{ConsoleLevel, Grant, HostCall, Resolver, Settings};
+use tokio::runtime::Handle;
 
 use crate::error::Error;
 use crate::limits::{MemoryLimiter, Meter, Stop};
-use crate::modules::{self, fs};
+use crate::modules::{self, Failure, Module, State};
 use crate::root::Root;
-use crate::sandbox::{Console, Setup};
+use crate::sandbox::{Event, Events, ModuleUsage, Setup};
+use crate::tickets::Tickets;
 
 /// Store data of one sandbox.
 pub(crate) struct Host {
@@ -20,8 +24,15 @@ pub(crate) struct Host {
     pub(crate) esm: bool,
     /// Scripts have a `console`.
     pub(crate) console_wanted: bool,
-    pub(crate) fs: fs::Access,
-    console: Option<Console>,
+    pub(crate) tickets: Tickets,
+    grants: Vec<Grant>,
+    /// What modules keep, one of each type.
+    states: Vec<(TypeId, Box<dyn Any + Send>)>,
+    /// What this run used of each module, in the image's order.
+    usage: Vec<ModuleUsage>,
+    /// One bit for each module of the image whose calls are events.
+    audited: u64,
+    events: Option<Events>,
     /// What each listed module exports to JavaScript, to answer `import` of it.
     pub(crate) exports: Arc<BTreeMap<String, Vec<String>>>,
     /// The modules of the library that is being evaluated, by name. Empty in a session.
@@ -29,36 +40,87 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    pub(crate) fn new(setup: Setup, exports: Arc<BTreeMap<String, Vec<String>>>) -> Result<Self, Error> {
-        let Setup { settings: Settings { limits, resolver, runtime }, root, grants } = setup;
+    /// `modules`: those of the image, in its order. `runtime`: where asynchronous work goes on.
+    pub(crate) fn new(
+        setup: Setup,
+        modules: &[&'static Module],
+        exports: Arc<BTreeMap<String, Vec<String>>>,
+        runtime: Option<Handle>,
+    ) -> Result<Self, Error> {
+        let Setup { settings: Settings { limits, resolver, runtime: switches }, root, grants } = setup;
+        modules::check(&grants)?;
         let bytes_max = crate::limits::wasm_memory_bytes(limits.mem_mb);
-        let mut host = Host {
+        let audited = |module: &Module| {
+            let grant = grants.iter().find(|grant| grant.name.as_str() == module.name);
+            grant.is_some_and(|grant| modules::split_grant(grant.config.get()).is_ok_and(|(audit, _)| audit))
+        };
+        let audited = modules.iter().enumerate().filter(|(_, module)| audited(module));
+        Ok(Host {
+            audited: audited.fold(0, |bits, (slot, _)| bits | 1 << slot.min(63)),
             meter: Meter::start(limits, Stop::default()),
             memory: MemoryLimiter { bytes_max, bytes: 0, refused_at_start: false },
             root,
             resolver,
-            esm: runtime.esm,
-            console_wanted: runtime.console,
-            fs: fs::Access::default(),
-            console: None,
+            esm: switches.esm,
+            console_wanted: switches.console,
+            tickets: Tickets::new(runtime),
+            grants,
+            states: Vec::new(),
+            usage: Vec::new(),
+            events: None,
             exports,
             package: BTreeMap::new(),
-        };
-        for grant in &grants {
-            modules::grant(&mut host, grant)?;
-        }
-        Ok(host)
+        })
     }
 
     /// Begins a run on this thread.
-    pub(crate) fn begin(&mut self, stop: &Stop, console: Option<Console>) {
+    pub(crate) fn begin(&mut self, stop: &Stop, events: Option<Events>) {
         self.meter = Meter::start(*self.meter.limits(), stop.clone());
-        self.console = console;
+        self.usage.clear();
+        self.tickets.begin_run();
+        self.events = events;
     }
 
-    /// Ends a run: whoever listened to the console hears no more.
+    /// Ends a run: whoever listened hears no more.
     pub(crate) fn end(&mut self) {
-        self.console = None;
+        self.events = None;
+    }
+
+    /// What a module keeps in this session.
+    pub(crate) fn state<S: State>(&mut self) -> Result<&mut S, Failure> {
+        let id = TypeId::of::<S>();
+        let at = match self.states.iter().position(|(key, _)| *key == id) {
+            Some(at) => at,
+            None => {
+                let config = self.grants.iter().find(|grant| grant.name.as_str() == S::MODULE);
+                let config = config.map_or("{}", |grant| grant.config.get());
+                let read = modules::split_grant(config).and_then(|(_, own)| modules::read_grant(&own));
+                let grant = read.map_err(|why| Failure::new("INVALID_GRANT", format!("{}: {why}", S::MODULE)))?;
+                let state = S::open(grant, self)?;
+                self.states.push((id, Box::new(state)));
+                self.states.len() - 1
+            }
+        };
+        self.states[at].1.downcast_mut().ok_or_else(|| Failure::new("INTERNAL", S::MODULE))
+    }
+
+    /// The meter of the module in this slot.
+    pub(crate) fn usage(&mut self, slot: usize) -> &mut ModuleUsage {
+        if self.usage.len() <= slot {
+            self.usage.resize(slot + 1, ModuleUsage::default());
+        }
+        &mut self.usage[slot]
+    }
+
+    /// What was used of each module that was called.
+    pub(crate) fn used(&self, modules: &[&'static Module]) -> BTreeMap<&'static str, ModuleUsage> {
+        let called = modules.iter().zip(&self.usage).filter(|(_, usage)| usage.calls > 0);
+        called.map(|(module, usage)| (module.name, *usage)).collect()
+    }
+
+    /// Whether calls of the module in this slot are events.
+    pub(crate) fn is_audited(&self, slot: usize) -> bool {
+        self.audited >> slot.min(63) & 1 == 1
     }
 
     /// Hands one console event on. False when the script has to stop.
@@ -66,10 +128,27 @@ impl Host {
         if !self.meter.event(text.len()) {
             return false;
         }
-        if let Some(console) = &mut self.console {
-            let text = String::from_utf8(text);
-            console(level, text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()));
-        }
+        let text = String::from_utf8(text);
+        let text = text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        self.tell(Event::Console(level, text));
         true
+    }
+
+    /// Hands one audited call on. It counts as an event like others: past the limit the script is stopped.
+    pub(crate) fn audit(&mut self, call: HostCall) {
+        if self.meter.event(call.subject.as_ref().map_or(0, String::len)) {
+            self.tell(Event::HostCall(call));
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        if let Some(events) = &mut self.events {
+            events(event);
+        }
+    }
+
+    /// Something that is due now, if the run may go on.
+    pub(crate) fn due(&mut self, now: Instant) -> Option<u32> {
+        if self.meter.exceeded().is_some() { None } else { self.tickets.due(now) }
     }
 }

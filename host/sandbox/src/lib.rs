@@ -17,6 +17,7 @@ mod resolve;
 mod root;
 mod sandbox;
 mod threads;
+mod tickets;
 mod typescript;
 
 pub use engine::{Config, Engine};
@@ -25,9 +26,9 @@ pub use image::{Format, Image, ImageFacts, LibraryFacts, Origin, Recipe};
 pub use library::{Library, Package, PackageFormat};
 pub use limits::Stop;
 pub use machine::{HostLimit, host_limits, raise_open_files};
-pub use modules::Module;
 #[cfg(feature = "echo")]
 pub use modules::echo::ECHO;
+pub use modules::{Facade, Interface, Module};
 pub use registry::{Refusal, RefusalReason, Registry};
 pub use root::{Root, SourceError};
-pub use sandbox::{Console, Metrics, Mode, Outcome, Ran, Sandbox, Script, Setup};
+pub use sandbox::{Event, Events, Metrics, Mode, ModuleUsage, Outcome, Ran, Sandbox, Script, Setup, Turn, Waiting};

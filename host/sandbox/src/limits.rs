@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use model::{ErrorCode, Limits};
 use rustix::time::{ClockId, clock_gettime};
+use tokio::sync::Notify;
 use wasmtime::ResourceLimiter;
 
 /// After the soft stop a script may use this much CPU time to unwind; then it traps.
@@ -17,17 +18,34 @@ const WASM_EXTRA_BYTES: usize = 24 << 20;
 
 /// Asks a running script to stop. Cloning shares it.
 #[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop(Arc<StopInner>);
+
+#[derive(Debug, Default)]
+struct StopInner {
+    cancelled: AtomicBool,
+    told: Notify,
+}
 
 impl Stop {
     /// The run that was given this handle ends with [`ErrorCode::Cancelled`] as soon as it next polls.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.cancelled.store(true, Ordering::Relaxed);
+        self.0.told.notify_waiters();
     }
 
     /// Whether [`Stop::cancel`] was called.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Waits until [`Stop::cancel`] is called; at once if it was.
+    pub async fn cancelled(&self) {
+        let told = self.0.told.notified();
+        let mut told = std::pin::pin!(told);
+        told.as_mut().enable();
+        if !self.is_cancelled() {
+            told.await;
+        }
     }
 }
 
@@ -48,6 +66,8 @@ pub(crate) struct Meter {
     stop: Stop,
     started: Instant,
     cpu_started: Duration,
+    /// CPU time of this run on other threads, before it waited.
+    cpu_before: Duration,
     /// The limit that was hit first, and the thread's CPU time at that moment.
     exceeded: Option<(ErrorCode, Duration)>,
     events: u32,
@@ -65,6 +85,7 @@ impl Meter {
             stop,
             started: Instant::now(),
             cpu_started: thread_cpu(),
+            cpu_before: Duration::ZERO,
             exceeded: None,
             events: 0,
             output_bytes: 0,
@@ -83,7 +104,7 @@ impl Meter {
         let code = if self.stop.is_cancelled() {
             ErrorCode::Cancelled
         // A thread can't have used more CPU time than time went by: below that the second clock is not read.
-        } else if wall >= cpu_max && thread_cpu().saturating_sub(self.cpu_started) >= cpu_max {
+        } else if wall >= cpu_max && self.cpu() >= cpu_max {
             ErrorCode::CpuLimitExceeded
         } else if wall >= Duration::from_millis(self.limits.wall_ms.into()) {
             ErrorCode::WallLimitExceeded
@@ -129,7 +150,27 @@ impl Meter {
     }
 
     pub(crate) fn cpu(&self) -> Duration {
-        thread_cpu().saturating_sub(self.cpu_started)
+        self.cpu_before + thread_cpu().saturating_sub(self.cpu_started)
+    }
+
+    /// The run waits: what follows on this thread is not its.
+    pub(crate) fn pause(&mut self) {
+        self.cpu_before = self.cpu();
+    }
+
+    /// It goes on, on this thread.
+    pub(crate) fn go_on(&mut self) {
+        self.cpu_started = thread_cpu();
+    }
+
+    /// When its time is up.
+    pub(crate) fn wall_end(&self) -> Instant {
+        self.started + Duration::from_millis(self.limits.wall_ms.into())
+    }
+
+    /// Whoever asks it to stop.
+    pub(crate) fn stop(&self) -> &Stop {
+        &self.stop
     }
 
     pub(crate) fn wall(&self) -> Duration {

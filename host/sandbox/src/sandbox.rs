@@ -1,7 +1,9 @@
 //! One live JavaScript heap.
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
-use model::{ConsoleLevel, ErrorCode, Grant, JsType, Limits, Settings};
+use model::{ConsoleLevel, ErrorCode, Grant, HostCall, JsType, Limits, Settings};
 use rand::RngExt;
 use serde::Serialize;
 use wasmtime::{Store, UpdateDeadline};
@@ -20,8 +22,17 @@ use crate::threads::JS_STACK_BYTES;
 /// no longer its own comes here, and traps.
 const HOSTCALL_BYTES: usize = 128 << 20;
 
-/// Listens to console calls while a script runs; called on the guest's thread, one call an event.
-pub type Console = Box<dyn FnMut(ConsoleLevel, String) + Send>;
+/// What a script does for others to see, as it does it.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A console call.
+    Console(ConsoleLevel, String),
+    /// A call of a module whose grant says `audit`.
+    HostCall(HostCall),
+}
+
+/// Listens while a script runs; called on the guest's thread.
+pub type Events = Box<dyn FnMut(Event) + Send>;
 
 /// What a sandbox is started with.
 #[derive(Clone, Debug, Default)]
@@ -74,10 +85,22 @@ pub enum Outcome {
     Exception(model::Exception),
 }
 
-/// What a run used.
+/// What a run used of one module.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ModuleUsage {
+    /// Calls.
+    pub calls: u64,
+    /// From each call to its result, added up, microseconds: calls that wait at once count each.
+    #[serde(rename = "us")]
+    pub micros: u64,
+    /// Text and data of arguments and results, bytes.
+    pub bytes: u64,
+}
+
+/// What a run used.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Metrics {
-    /// CPU time of the guest thread, microseconds.
+    /// CPU time on guest threads, microseconds.
     pub cpu_us: u64,
     /// Elapsed time, microseconds.
     pub wall_us: u64,
@@ -87,6 +110,9 @@ pub struct Metrics {
     pub host_calls: u64,
     /// Console text and result, bytes.
     pub output_bytes: u64,
+    /// What was used of each module that was called.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub modules: BTreeMap<&'static str, ModuleUsage>,
 }
 
 /// A finished run.
@@ -98,6 +124,55 @@ pub struct Ran {
     pub metrics: Metrics,
     /// The sandbox, for the next run. None when it trapped: an unsound heap is dropped and can't be reused.
     pub sandbox: Option<Sandbox>,
+}
+
+/// How far a run has come.
+#[derive(Debug)]
+pub enum Turn {
+    /// To its end.
+    Done(Box<Ran>),
+    /// It waits for something outside and needs no thread meanwhile.
+    Waiting(Waiting),
+}
+
+impl Turn {
+    /// The end, if it is there already.
+    pub fn done(self) -> Option<Ran> {
+        match self {
+            Turn::Done(ran) => Some(*ran),
+            Turn::Waiting(_) => None,
+        }
+    }
+}
+
+/// A run whose promise has not settled while tickets are out.
+#[derive(Debug)]
+pub struct Waiting(Sandbox);
+
+impl Waiting {
+    /// Waits until there is something to go on with: a timer is due, a host call is done, the time is up, or the run was
+    /// cancelled. Needs tokio's timers.
+    pub fn ready(&self) -> impl Future<Output = ()> + Send + use<> {
+        let host = self.0.inner.store.data();
+        let (stop, arrival) = (host.meter.stop().clone(), host.tickets.arrival());
+        let end = host.meter.wall_end();
+        let until = host.tickets.next_timer().map_or(end, |timer| timer.min(end));
+        async move {
+            tokio::select! {
+                () = arrival => {}
+                () = tokio::time::sleep_until(until.into()) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Goes on with what is there. Call it on a guest thread.
+    pub fn resume(self) -> Turn {
+        let mut sandbox = self.0;
+        let host = sandbox.inner.store.data_mut();
+        host.meter.go_on();
+        sandbox.go_on(Ok(bindings::Outcome::Pending))
+    }
 }
 
 /// One instance of an image. Running a script consumes it and gives it back only if it is still sound.
@@ -147,11 +222,46 @@ impl Sandbox {
         &self.inner.image
     }
 
-    /// Runs `script` and every job it queues. Call it on a guest thread ([`crate::Engine::spawn`]).
-    pub fn run(mut self, script: Script<'_>, stop: &Stop, console: Console) -> Ran {
+    /// Runs `script` and every job it queues, as far as that goes without waiting; [`crate::Engine::finish`] does the
+    /// rest. What an earlier run left and is due by now comes first. Call it on a guest thread ([`crate::Engine::spawn`]).
+    pub fn run(mut self, script: Script<'_>, stop: &Stop, events: Events) -> Turn {
         let inner = &mut *self.inner;
-        inner.store.data_mut().begin(stop, Some(console));
+        inner.store.data_mut().begin(stop, Some(events));
         let answer = inner.eval(script);
+        self.go_on(answer)
+    }
+
+    /// From what the guest answered to the end of the run, or until only others can bring it on.
+    fn go_on(mut self, mut answer: wasmtime::Result<bindings::Outcome>) -> Turn {
+        let inner = &mut *self.inner;
+        while let Ok(bindings::Outcome::Pending) = answer {
+            let host = inner.store.data_mut();
+            host.meter.poll();
+            if host.meter.exceeded().is_some() || host.tickets.is_empty() {
+                break;
+            }
+            match host.due(Instant::now()) {
+                Some(ticket) => answer = inner.complete(ticket),
+                None => {
+                    host.meter.pause();
+                    return Turn::Waiting(Waiting(self));
+                }
+            }
+        }
+        Turn::Done(Box::new(self.end(answer)))
+    }
+
+    fn end(mut self, answer: wasmtime::Result<bindings::Outcome>) -> Ran {
+        let inner = &mut *self.inner;
+        let answer = answer.and_then(|answer| {
+            // Nothing of a run that was stopped goes on in a later one.
+            let stopped = inner.store.data().meter.exceeded().is_some();
+            if stopped || matches!(answer, bindings::Outcome::Pending) {
+                let tickets = if stopped { inner.store.data_mut().tickets.abandon_run() } else { Vec::new() };
+                inner.guest.abandon(&mut inner.store, &inner.image.exports, &tickets)?;
+            }
+            Ok(answer)
+        });
         let host = inner.store.data_mut();
         host.end();
         let (outcome, sound) = match answer {
@@ -165,15 +275,34 @@ impl Sandbox {
             memory_bytes: host.memory.bytes as u64,
             host_calls: host.meter.host_calls,
             output_bytes: host.meter.output_bytes() as u64,
+            modules: host.used(inner.image.modules()),
         };
         Ran { outcome, metrics, sandbox: sound.then_some(self) }
     }
 }
 
 impl Inner {
+    /// Completes one ticket.
+    fn complete(&mut self, ticket: u32) -> wasmtime::Result<bindings::Outcome> {
+        let value_max = self.value_max();
+        let answer = self.guest.resume(&mut self.store, &self.image.exports, ticket, value_max)?;
+        let host = self.store.data_mut();
+        host.tickets.completed(ticket);
+        if host.meter.exceeded().is_some() {
+            // A timer that repeats what had to be stopped would stop every run to come.
+            host.tickets.abandon(ticket);
+            self.guest.abandon(&mut self.store, &self.image.exports, &[ticket])?;
+        }
+        Ok(answer)
+    }
+
+    fn value_max(&self) -> u32 {
+        u32::try_from(self.store.data().meter.output_left()).unwrap_or(u32::MAX)
+    }
+
     fn eval(&mut self, script: Script<'_>) -> wasmtime::Result<bindings::Outcome> {
         let limits = *self.store.data().meter.limits();
-        let value_max = u32::try_from(self.store.data().meter.output_left()).unwrap_or(u32::MAX);
+        let value_max = self.value_max();
         if !self.started {
             // What the snapshot froze is fresh again before the first line of JavaScript runs.
             let seed = rand::rng().random();
@@ -182,6 +311,10 @@ impl Inner {
             if !self.store.data().console_wanted {
                 self.guest.eval(&mut self.store, "delete globalThis.console", "<start>", bindings::Mode::Script, 64)?;
             }
+        }
+        let now = Instant::now();
+        while let Some(ticket) = self.store.data_mut().due(now) {
+            self.complete(ticket)?;
         }
         if !script.prologue.is_empty() {
             let name = "<prologue>";
@@ -353,7 +486,7 @@ mod tests {
                     name: "test.js",
                     mode: Mode::Script,
                 };
-                let ran = sandbox.run(script, &Stop::default(), Box::new(|_, _| ()));
+                let Turn::Done(ran) = sandbox.run(script, &Stop::default(), Box::new(|_| ())) else { panic!() };
                 let mut sandbox = ran.sandbox.unwrap();
                 done.send((names(&mut sandbox, "freshName"), names(&mut sandbox, "toLocaleString"))).unwrap();
             });

@@ -5,18 +5,31 @@ use std::fmt::Write;
 use heck::{ToLowerCamelCase, ToUpperCamelCase};
 use wit_parser::{Function, Resolve, Type, TypeDefKind, TypeId};
 
-use crate::modules::Module;
+use crate::modules::{Interface, Module};
 
 /// The declarations of what `require(module.name)` answers.
 pub(crate) fn declarations(module: &Module) -> String {
-    // Our own WIT, compiled in; a test declares every module, so an error here can't reach a user.
-    try_declarations(module).unwrap_or_else(|error| format!("// {error:#}\n"))
+    let name = module.name;
+    let body = match (&module.facade, &module.interface) {
+        (Some(facade), _) => facade.types.unwrap_or_default().to_owned(),
+        // Our own WIT, compiled in; a test declares every module, so an error here can't reach a user.
+        (None, Some(interface)) => of_interface(interface).unwrap_or_else(|error| format!("// {error:#}\n")),
+        (None, None) => String::new(),
+    };
+    let mut out = format!("/** {} */\ndeclare module \"{name}\" {{\n", module.docs.replace("*/", "* /"));
+    for line in body.lines() {
+        out.push_str(if line.is_empty() { "" } else { "  " });
+        out.push_str(line);
+        out.push('\n');
+    }
+    out.push_str(&format!("}}\ndeclare module \"node:{name}\" {{\n  export * from \"{name}\";\n}}\n"));
+    out
 }
 
 /// The names of each function's parameters, as a JavaScript object without a prototype.
-pub(crate) fn parameters(module: &Module) -> wasmtime::Result<String> {
+pub(crate) fn parameters(interface: &Interface) -> wasmtime::Result<String> {
     let mut resolve = Resolve::default();
-    let package = resolve.push_str("module.wit", module.wit).map_err(wasmtime::Error::from_anyhow)?;
+    let package = resolve.push_str("module.wit", interface.wit).map_err(wasmtime::Error::from_anyhow)?;
     let mut out = String::from("{ __proto__: null");
     for (_, id) in &resolve.packages[package].interfaces {
         for (name, function) in &resolve.interfaces[*id].functions {
@@ -28,29 +41,27 @@ pub(crate) fn parameters(module: &Module) -> wasmtime::Result<String> {
     Ok(out)
 }
 
-fn try_declarations(module: &Module) -> wasmtime::Result<String> {
+fn of_interface(interface: &Interface) -> wasmtime::Result<String> {
     let mut resolve = Resolve::default();
-    let package = resolve.push_str("module.wit", module.wit).map_err(wasmtime::Error::from_anyhow)?;
+    let package = resolve.push_str("module.wit", interface.wit).map_err(wasmtime::Error::from_anyhow)?;
     let mut out = String::new();
-    writeln!(out, "declare module \"{}\" {{", module.name)?;
     for (_, id) in &resolve.packages[package].interfaces {
         let interface = &resolve.interfaces[*id];
         for (name, id) in &interface.types {
             doc(&mut out, resolve.types[*id].docs.contents.as_deref())?;
-            writeln!(out, "  export type {} = {};", name.to_upper_camel_case(), definition(&resolve, *id))?;
+            writeln!(out, "export type {} = {};", name.to_upper_camel_case(), definition(&resolve, *id))?;
         }
         for (name, function) in &interface.functions {
             doc(&mut out, function.docs.contents.as_deref())?;
-            writeln!(out, "  export function {}{};", name.to_lower_camel_case(), signature(&resolve, function))?;
+            writeln!(out, "export function {}{};", name.to_lower_camel_case(), signature(&resolve, function))?;
         }
     }
-    out.push_str("}\n");
     Ok(out)
 }
 
 fn doc(out: &mut String, text: Option<&str>) -> std::fmt::Result {
     match text {
-        Some(text) => writeln!(out, "  /** {} */", text.replace("*/", "* /").replace('\n', "\n   * ")),
+        Some(text) => writeln!(out, "/** {} */", text.replace("*/", "* /").replace('\n', "\n * ")),
         None => Ok(()),
     }
 }
@@ -66,6 +77,7 @@ fn signature(resolve: &Resolve, function: &Function) -> String {
         },
         Some(other) => ty(resolve, other),
     };
+    let result = if function.kind.is_async() { format!("Promise<{result}>") } else { result };
     format!("({}): {result}", params.collect::<Vec<_>>().join(", "))
 }
 
@@ -124,7 +136,7 @@ mod tests {
     fn every_module_declares_itself() {
         for module in ALL {
             let dts = module.dts();
-            assert!(dts.starts_with(&format!("declare module \"{}\"", module.name)), "{dts}");
+            assert!(dts.contains(&format!("declare module \"{}\"", module.name)), "{dts}");
             assert!(dts.contains("export function"), "{dts}");
         }
     }

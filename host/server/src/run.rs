@@ -7,7 +7,7 @@ use model::{
     ErrorCode, Exception, Execution, ExecutionId, ExecutionKind, ExecutionStatus, Payload, RelPath, RelPathError,
     SessionId, StartupMode, TenantId,
 };
-use sandbox::{Engine, Metrics, Mode, Outcome, Ran, Root, Sandbox, Script, SourceError, Stop};
+use sandbox::{Engine, Event, Metrics, Mode, Outcome, Ran, Root, Sandbox, Script, SourceError, Stop, Turn, Waiting};
 use serde_json::value::RawValue;
 use store::{EventLog, EventPage, FinishedExecution, NewExecution, Store};
 use tokio::sync::{Notify, oneshot, watch};
@@ -232,6 +232,11 @@ pub(crate) struct Runner {
 }
 
 /// What comes back from the guest's thread.
+enum First {
+    Finished(Finished),
+    Waiting(Waiting),
+}
+
 struct Finished {
     sandbox: Option<Sandbox>,
     end: FinishedExecution,
@@ -292,13 +297,21 @@ impl Runner {
             finished = &mut finished => Err(finished),
             () = run.cancelled.notified() => Ok(take(&waiting)),
         };
-        let finished = match unrun {
-            Ok(Some((sandbox, _))) => Ok(Finished { sandbox: Some(sandbox), end: run.unrun() }),
+        let first = match unrun {
+            Ok(Some((sandbox, _))) => Ok(First::Finished(Finished { sandbox: Some(sandbox), end: run.unrun() })),
             Ok(None) => finished.await,
             Err(finished) => finished,
         };
+        let finished = match first {
+            Ok(First::Finished(finished)) => Some(finished),
+            // It needs no thread until there is something to go on with.
+            Ok(First::Waiting(waiting)) => {
+                self.engine.finish(Turn::Waiting(waiting)).await.map(|ran| conclude(run, ran))
+            }
+            Err(_) => None,
+        };
         // A panic there leaves what was printed before.
-        let Finished { sandbox, end } = finished.unwrap_or_else(|_| {
+        let Finished { sandbox, end } = finished.unwrap_or_else(|| {
             let message = "The sandbox crashed and its heap is gone";
             Finished { sandbox: None, end: run.ended(ExecutionStatus::Error, ErrorCode::SessionCrashed, message) }
         });
@@ -374,8 +387,8 @@ impl Runner {
     }
 }
 
-/// On a guest's thread: everything from the first event to the encoded result.
-fn on_thread(sandbox: Sandbox, run: &Arc<LiveRun>, prepared: &Prepared) -> Finished {
+/// On a guest's thread: everything from the first event to the encoded result, unless it has to wait.
+fn on_thread(sandbox: Sandbox, run: &Arc<LiveRun>, prepared: &Prepared) -> First {
     let name = match &prepared.what {
         What::Repl { input } => {
             run.push(&Payload::InputEcho { text: input.clone() });
@@ -383,13 +396,26 @@ fn on_thread(sandbox: Sandbox, run: &Arc<LiveRun>, prepared: &Prepared) -> Finis
         }
         What::File { path, .. } | What::Startup { path, .. } => path,
     };
-    let console = {
+    let events = {
         let run = Arc::clone(run);
-        Box::new(move |level, text| run.push(&Payload::Console { level, text }))
+        Box::new(move |event| {
+            run.push(&match event {
+                Event::Console(level, text) => Payload::Console { level, text },
+                Event::HostCall(call) => Payload::HostCall(call),
+            });
+        })
     };
     let Prepared { source, mode, prologue, .. } = prepared;
     let script = Script { prologue, source, name, mode: *mode };
-    let Ran { outcome, metrics, sandbox } = sandbox.run(script, &run.stop, console);
+    match sandbox.run(script, &run.stop, events) {
+        Turn::Done(ran) => First::Finished(conclude(run, *ran)),
+        Turn::Waiting(waiting) => First::Waiting(waiting),
+    }
+}
+
+/// From the end of a run to its row.
+fn conclude(run: &LiveRun, ran: Ran) -> Finished {
+    let Ran { outcome, metrics, sandbox } = ran;
     let ended_at = clock::now();
     let (status, result, error) = match outcome {
         Outcome::Value(value) => {

@@ -186,7 +186,7 @@ pub fn lateness(report: &mut Report, dir: &Path) -> anyhow::Result<()> {
                 let limits = model::Limits { cpu_ms: LIMIT_MS, ..wide().settings.limits };
                 let sandbox = image.start(sandbox::Setup::new(limits, None)).unwrap();
                 let script = sandbox::Script { prologue: "", source, name: "bench.js", mode: sandbox::Mode::Script };
-                let ran = sandbox.run(script, &sandbox::Stop::default(), Box::new(|_, _| {}));
+                let ran = sandbox.run(script, &sandbox::Stop::default(), Box::new(|_| {})).done().unwrap();
                 worst = worst.max(ran.metrics.cpu_us);
                 alive &= ran.sandbox.is_some();
             }

@@ -36,7 +36,7 @@ pub fn on_guest_thread<T: Send + 'static>(engine: &Engine, job: impl FnOnce() ->
 
 pub fn eval(sandbox: Sandbox, source: &str) -> Sandbox {
     let script = Script { prologue: "", source, name: "bench.js", mode: Mode::Script };
-    let ran = sandbox.run(script, &Stop::default(), Box::new(|_, _| {}));
+    let ran = sandbox.run(script, &Stop::default(), Box::new(|_| {})).done().unwrap();
     match ran.outcome {
         Outcome::Value(value) => drop(black_box(value)),
         Outcome::Exception(thrown) => panic!("{source}: {}", thrown.message),

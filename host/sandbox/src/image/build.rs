@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use model::Limits;
+use tokio::runtime::Handle;
 use wasmtime::component::{Component, Instance, Lift, Linker, WasmList};
 use wasmtime::error::Context as _;
 use wasmtime::{Engine, Store};
 use wasmtime_wizer::{ComponentInstanceState, Wizer};
 
 use super::disk::Disk;
+use super::facades;
 use super::functions::Functions;
 use super::libraries::{self, Judgement, LibraryFacts, Plan, Step};
 use super::{Header, Image, ImageFacts, Origin, interfaces, link};
@@ -34,7 +36,6 @@ const FORMAT: u32 = 2;
 /// Enough for the names that a module or library exports; what a library evaluates to is of no interest.
 const PREVIEW_BYTES_MAX: u32 = 256 << 10;
 const PRELUDE_NAME: &str = "prelude.js";
-const PRELUDE: &str = include_str!("prelude.js");
 /// What all libraries of a template together may use while they are evaluated, in one attempt. There is no other attempt
 /// once all of them have used as much, so that a build is evaluated for less than twice the time.
 const BUILD_LIMITS: Limits =
@@ -50,7 +51,7 @@ pub(crate) struct Builder {
     guest: Vec<u8>,
     /// What every image depends on, hashed: the guest is megabytes, and each session start asks for a hash.
     common: blake3::Hasher,
-    slots: Arc<Slots>,
+    rooms: (Arc<Slots>, Handle),
     /// Compiling uses every core and some 100 MB, whoever asks for it: one at a time. Not held while libraries are
     /// evaluated: how long that takes is up to them.
     turn: Mutex<()>,
@@ -73,7 +74,7 @@ impl Builder {
     /// `configure` makes the configuration of an engine; true asks for the pool.
     pub(crate) fn new(
         dir: &std::path::Path,
-        slots: Arc<Slots>,
+        rooms: (Arc<Slots>, Handle),
         configure: impl Fn(bool) -> wasmtime::Result<wasmtime::Config>,
     ) -> Result<Self, Error> {
         let doing = || format!("opening the data directory {}", dir.display());
@@ -90,7 +91,7 @@ impl Builder {
         FORMAT.hash(&mut common);
         runtime.precompile_compatibility_hash().hash(&mut common);
         guest.hash(&mut common);
-        (link::sources(), PRELUDE).hash(&mut common);
+        (link::sources(), facades::PRELUDE).hash(&mut common);
         (JS_STACK_BYTES, crate::threads::SHADOW_STACK_BYTES).hash(&mut common);
         Ok(Builder {
             scratch: engine(false)?,
@@ -99,7 +100,7 @@ impl Builder {
             functions,
             guest,
             common: common.0,
-            slots,
+            rooms,
             turn: Mutex::new(()),
         })
     }
@@ -113,7 +114,9 @@ impl Builder {
         let mut hash = Content(self.common.clone());
         modules.len().hash(&mut hash);
         for module in modules {
-            (module.name, module.version, module.interface, module.wit, module.facade).hash(&mut hash);
+            (module.name, module.version).hash(&mut hash);
+            module.interface.as_ref().map(|interface| (interface.name, interface.wit)).hash(&mut hash);
+            facades::source(module).hash(&mut hash);
         }
         for library in libraries {
             (library.name(), library.digest()).hash(&mut hash);
@@ -157,7 +160,7 @@ impl Builder {
         modules: &[&'static Module],
     ) -> Result<Image, Error> {
         let linker = linker(&self.runtime, modules)?;
-        Ok(Image::new(hash.to_owned(), origin, header, component, &linker, self.slots.clone())?)
+        Ok(Image::new(hash.to_owned(), origin, header, component, &linker, modules.to_vec(), self.rooms.clone())?)
     }
 
     fn load(&self, hash: &str) -> Option<(Header, Component)> {
@@ -234,8 +237,8 @@ fn file_name(hash: &str) -> String {
 fn linker(engine: &Engine, modules: &[&'static Module]) -> wasmtime::Result<Linker<Host>> {
     let mut linker = Linker::new(engine);
     control::link(&mut linker)?;
-    for module in modules {
-        (module.link)(&mut linker).with_context(|| format!("linking module {}", module.name))?;
+    for (slot, module) in modules.iter().enumerate() {
+        module.link(&mut linker, slot).with_context(|| format!("linking module {}", module.name))?;
     }
     Ok(linker)
 }
@@ -273,7 +276,7 @@ impl Warm {
         modules: &[&'static Module],
         plan: &mut Plan<'_>,
     ) -> Result<Option<Self>, Error> {
-        let mut store = Store::new(engine, Host::new(Setup::new(BUILD_LIMITS, None), Arc::default())?);
+        let mut store = Store::new(engine, Host::new(Setup::new(BUILD_LIMITS, None), modules, Arc::default(), None)?);
         store.limiter(|host| &mut host.memory);
         // Under epochs a build is bounded by the loop countdown alone, like every session without them.
         store.set_epoch_deadline(u64::MAX / 2);
@@ -284,7 +287,13 @@ impl Warm {
         guest.start(&mut store, 0, js_heap_bytes(BUILD_LIMITS.mem_mb) as u64, JS_STACK_BYTES)?;
 
         let builtins = guest.builtins(&mut store, &exports)?;
-        eval(&guest, &mut store, PRELUDE_NAME, &prelude(modules)?)?;
+        eval(&guest, &mut store, PRELUDE_NAME, &facades::prelude(modules)?)?;
+        store.data_mut().package = facades::sources(modules)?;
+        for module in modules {
+            eval_as(&guest, &mut store, PRELUDE_NAME, &facades::load(module), Mode::Module)?;
+        }
+        store.data_mut().package.clear();
+        eval(&guest, &mut store, PRELUDE_NAME, facades::FINISH)?;
         let mut module_exports = BTreeMap::new();
         for module in modules {
             let names = format!("Object.keys(require({:?})).join()", module.name);
@@ -371,17 +380,6 @@ fn eval_as(guest: &Guest, store: &mut Store<Host>, name: &str, source: &str, mod
             }
         },
     }
-}
-
-fn prelude(modules: &[&'static Module]) -> wasmtime::Result<String> {
-    let (mut facades, mut parameters) = (Vec::new(), Vec::new());
-    for module in modules {
-        let facade = module.facade.unwrap_or("undefined");
-        facades.push(format!("{:?}: [{:?}, {facade}]", module.name, module.interface));
-        parameters.push(format!("{:?}: {}", module.interface, crate::typescript::parameters(module)?));
-    }
-    let object = |fields: &[String]| format!("{{ __proto__: null, {} }}", fields.join(", "));
-    Ok(PRELUDE.replace("FACADES", &object(&facades)).replace("PARAMETERS", &object(&parameters)))
 }
 
 fn is_identifier(name: &str) -> bool {

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use wasmtime::error::Context as _;
 use wit_component::StringEncoding;
-use wit_parser::{Resolve, WorldId};
+use wit_parser::{
+    Docs, Function, FunctionKind, PackageId, Param, Resolve, Result_, Span, Stability, Type, TypeDef, TypeDefKind,
+    TypeOwner, WorldId,
+};
 
 use crate::modules::Module;
 use crate::threads::SHADOW_STACK_BYTES;
@@ -63,14 +66,63 @@ fn synthesize(modules: &[&'static Module]) -> wasmtime::Result<(Resolve, WorldId
     let mut resolve = Resolve::default();
     push(&mut resolve, "session.wit", SESSION_WIT)?;
     let mut world = String::from("package vm:template;\n\nworld session {\n");
-    for module in modules {
-        push(&mut resolve, module.name, module.wit)?;
-        world.push_str(&format!("  import {};\n", module.interface));
+    for interface in modules.iter().filter_map(|module| module.interface.as_ref()) {
+        let package = push(&mut resolve, interface.name, interface.wit)?;
+        split_async(&mut resolve, package)?;
+        world.push_str(&format!("  import {};\n", interface.name));
     }
     world.push_str("  export vm:session/guest@0.1.0;\n}\n");
     let package = push(&mut resolve, "template.wit", &world)?;
     let world = resolve.select_world(&[package], Some("session")).map_err(wasmtime::Error::from_anyhow)?;
     Ok((resolve, world))
+}
+
+/// Makes two functions of each `async func x(...) -> result<T, E>`: `x-start` takes the arguments and answers with a
+/// ticket, `x-take` takes that and answers with the result. The guest makes one again that answers with a promise.
+fn split_async(resolve: &mut Resolve, package: PackageId) -> wasmtime::Result<()> {
+    let interfaces: Vec<_> = resolve.packages[package].interfaces.values().copied().collect();
+    for interface in interfaces {
+        let functions = std::mem::take(&mut resolve.interfaces[interface].functions);
+        for (name, function) in functions {
+            if function.kind != FunctionKind::AsyncFreestanding {
+                resolve.interfaces[interface].functions.insert(name, function);
+                continue;
+            }
+            let failure = match function.result {
+                Some(Type::Id(id)) => match &resolve.types[id].kind {
+                    TypeDefKind::Result(result) => result.err,
+                    _ => None,
+                },
+                _ => None,
+            };
+            let failure = failure.ok_or_else(|| {
+                wasmtime::format_err!("async func {name} must answer with a result that has an error")
+            })?;
+            let ticket = resolve.types.alloc(TypeDef {
+                name: None,
+                kind: TypeDefKind::Result(Result_ { ok: Some(Type::U32), err: Some(failure) }),
+                owner: TypeOwner::None,
+                docs: Docs::default(),
+                stability: Stability::default(),
+                span: Span::default(),
+                external_id: None,
+            });
+            let part = |suffix: &str, params, result| Function {
+                name: format!("{name}-{suffix}"),
+                kind: FunctionKind::Freestanding,
+                params,
+                result,
+                ..function.clone()
+            };
+            let given = Param { name: "ticket".to_owned(), ty: Type::U32, span: Span::default() };
+            let start = part("start", function.params.clone(), Some(Type::Id(ticket)));
+            let take = part("take", vec![given], function.result);
+            for part in [start, take] {
+                resolve.interfaces[interface].functions.insert(part.name.clone(), part);
+            }
+        }
+    }
+    Ok(())
 }
 
 fn session_worlds() -> wasmtime::Result<(Resolve, WorldId, WorldId)> {
@@ -81,7 +133,7 @@ fn session_worlds() -> wasmtime::Result<(Resolve, WorldId, WorldId)> {
     Ok((resolve, adapter, state))
 }
 
-fn push(resolve: &mut Resolve, name: &str, wit: &str) -> wasmtime::Result<wit_parser::PackageId> {
+fn push(resolve: &mut Resolve, name: &str, wit: &str) -> wasmtime::Result<PackageId> {
     resolve.push_str(name, wit).map_err(wasmtime::Error::from_anyhow).with_context(|| format!("the WIT of {name}"))
 }
 

@@ -2,6 +2,7 @@
 //! shared by every session made from it.
 mod build;
 mod disk;
+mod facades;
 mod functions;
 mod libraries;
 mod link;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use model::ModuleName;
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 use wasmtime::component::{Component, InstancePre, types::ComponentItem};
 
 pub(crate) use build::Builder;
@@ -22,6 +24,7 @@ use crate::engine::Slots;
 use crate::error::Error;
 use crate::host::Host;
 use crate::library::Library;
+use crate::modules::Module;
 use crate::sandbox::{Sandbox, Setup};
 
 /// What an image is made from. Two recipes of the same content share one image, whatever templates they belong to.
@@ -80,6 +83,8 @@ pub struct Image {
     origin: Origin,
     header: Header,
     module_exports: Arc<BTreeMap<String, Vec<String>>>,
+    modules: Vec<&'static Module>,
+    runtime: Handle,
     pub(crate) component: InstancePre<Host>,
     pub(crate) exports: Exports,
     slots: Arc<Slots>,
@@ -98,9 +103,12 @@ impl Image {
         header: Header,
         component: &Component,
         linker: &wasmtime::component::Linker<Host>,
-        slots: Arc<Slots>,
+        modules: Vec<&'static Module>,
+        (slots, runtime): (Arc<Slots>, Handle),
     ) -> wasmtime::Result<Self> {
         Ok(Image {
+            modules,
+            runtime,
             hash,
             origin,
             module_exports: Arc::new(header.module_exports.clone()),
@@ -126,6 +134,11 @@ impl Image {
         &self.header.facts
     }
 
+    /// The native modules that it links, in the order in which they are metered.
+    pub(crate) fn modules(&self) -> &[&'static Module] {
+        &self.modules
+    }
+
     pub(crate) fn builtins(&self) -> &[String] {
         &self.header.builtins
     }
@@ -133,7 +146,8 @@ impl Image {
     /// A new live heap. Takes a slot of the pool for as long as the sandbox lives.
     pub fn start(self: &Arc<Self>, setup: Setup) -> Result<Sandbox, Error> {
         let slot = self.slots.take()?;
-        Sandbox::new(self.clone(), Host::new(setup, self.module_exports.clone())?, slot)
+        let host = Host::new(setup, &self.modules, self.module_exports.clone(), Some(self.runtime.clone()))?;
+        Sandbox::new(self.clone(), host, slot)
     }
 }
 

@@ -1,13 +1,8 @@
 // Evaluated once, when an image is built: turns the raw imports into `require`, and leaves nothing else behind but
-// `__library`, which the host deletes when the last library is evaluated.
-((imports, facades, nameParameters) => {
+// `__facades` and `__library`, which the host deletes when the last facade and the last library are evaluated.
+((imports, nameParameters) => {
   nameParameters(PARAMETERS);
   const modules = Object.create(null);
-  for (const name of Object.keys(facades)) {
-    const [id, facade] = facades[name];
-    const raw = imports[id];
-    modules[name] = Object.freeze(facade ? facade(raw) : raw);
-  }
   const libraries = Object.create(null);
   const { String, Error, Object: { defineProperty, keys, hasOwn }, Reflect: { ownKeys }, JSON: { stringify } } = globalThis;
   const method = (object, name) => Function.prototype.call.bind(object.prototype[name]);
@@ -27,6 +22,16 @@
   defineProperty(globalThis, "require", { value: require, writable: true, configurable: true, enumerable: false });
   delete globalThis.__imports;
   delete globalThis.__parameters;
+  const { freeze } = Object;
+  const facades = {
+    __proto__: null,
+    imports,
+    // What `require` answers: the default of the facade, or an object of what it exports by name.
+    add(name, namespace) {
+      modules[name] = hasOwn(namespace, "default") ? namespace.default : freeze({ ...namespace });
+    },
+  };
+  defineProperty(globalThis, "__facades", { value: facades, configurable: true });
 
   // The library that is being evaluated: the globals that were there before, and what it exports.
   let before, exports, empty;
@@ -100,4 +105,4 @@
     },
   };
   defineProperty(globalThis, "__library", { value: steps, configurable: true });
-})(globalThis.__imports, FACADES, globalThis.__parameters);
+})(globalThis.__imports, globalThis.__parameters);

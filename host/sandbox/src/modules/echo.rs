@@ -1,22 +1,26 @@
 //! `echo`: answers what it is given, a function for each kind of WIT value. For tests and benchmarks; it is in no
 //! engine's registry unless [`crate::Config::modules`] lists it.
-use wasmtime::StoreContextMut;
-use wasmtime::component::{Linker, Val};
+use std::time::Duration;
 
-use super::{Module, called};
-use crate::host::Host;
+use wasmtime::component::Val;
+
+use super::linking::counted;
+use super::{Answer, Failure, Interface, Linking, Module, NO_GRANT_SCHEMA, NoGrant, grant_of};
 
 /// The module.
 pub static ECHO: Module = Module {
     name: "echo",
     version: "0.1.0",
-    interface: "test:echo/echo@0.1.0",
-    wit: include_str!("../../../../tests/wit/echo.wit"),
     docs: "Answers what it is given.",
+    interface: Some(Interface {
+        name: "test:echo/echo@0.1.0",
+        wit: include_str!("../../../../tests/wit/echo.wit"),
+        link,
+    }),
     facade: None,
-    grant_schema: "{}",
-    grant: |_, _| Ok(()),
-    link,
+    grant_schema: NO_GRANT_SCHEMA,
+    check_grant: grant_of::<NoGrant>,
+    limits: &[],
 };
 
 const KINDS: [&str; 25] = [
@@ -47,28 +51,27 @@ const KINDS: [&str; 25] = [
     "result-record",
 ];
 
-fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
-    let mut echo = linker.instance(ECHO.interface)?;
-    echo.func_wrap("nop", |mut store: StoreContextMut<'_, Host>, (): ()| {
-        called(&mut store)?;
-        Ok(())
-    })?;
-    echo.func_wrap("add", |mut store: StoreContextMut<'_, Host>, (a, b): (i32, i32)| {
-        called(&mut store)?;
-        Ok((a.wrapping_add(b),))
-    })?;
-    echo.func_wrap("text", |mut store: StoreContextMut<'_, Host>, (text,): (String,)| {
-        called(&mut store)?;
-        Ok((text,))
-    })?;
+fn link(echo: &mut Linking<'_>) -> wasmtime::Result<()> {
+    echo.function("nop", |_, (): ()| Ok(()))?;
+    echo.function("add", |_, (a, b): (i32, i32)| Ok((a.wrapping_add(b),)))?;
+    echo.function("text", |_, (text,): (String,)| Ok((text,)))?;
     // Bytes by themselves: as a list of `Val`s each takes 32 bytes on the host, and a large one more than a call may bring.
-    echo.func_wrap("echo-bytes", |mut store: StoreContextMut<'_, Host>, (bytes,): (Vec<u8>,)| {
-        called(&mut store)?;
-        Ok((bytes,))
+    echo.function("echo-bytes", |_, (bytes,): (Vec<u8>,)| Ok((bytes,)))?;
+    echo.asynchronous("later", |_, (ms, text): (u32, String)| {
+        if text == "refused" {
+            return Ok(Err(Failure::new("REFUSED", "refused before it began")));
+        }
+        Ok(Ok(async move {
+            tokio::time::sleep(Duration::from_millis(ms.into())).await;
+            let answer: Answer<String> =
+                if text == "failed" { Err(Failure::new("FAILED", "failed later")) } else { Ok(text) };
+            answer
+        }))
     })?;
+    let slot = echo.slot;
     for kind in KINDS {
-        echo.func_new(&format!("echo-{kind}"), |mut store, _ty, given: &[Val], answer: &mut [Val]| {
-            called(&mut store)?;
+        echo.instance.func_new(&format!("echo-{kind}"), move |mut store, _ty, given: &[Val], answer: &mut [Val]| {
+            counted(&mut store, slot)?;
             answer.clone_from_slice(given);
             Ok(())
         })?;

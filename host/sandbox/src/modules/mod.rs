@@ -1,71 +1,163 @@
-//! The native modules. One is: a WIT package in `wit/`, a Rust file here, an entry in [`ALL`], and perhaps a JavaScript
-//! facade where Node's conventions want another shape than WIT's. The guest is neither edited nor rebuilt.
+//! The native modules. One is: a WIT package in `wit/`, a Rust file here, an entry in [`ALL`], and perhaps a facade in
+//! JavaScript where Node's conventions want another shape than WIT's. The guest is neither edited nor rebuilt.
 #[cfg(feature = "echo")]
 pub(crate) mod echo;
 pub(crate) mod fs;
+mod linking;
 
-use wasmtime::StoreContextMut;
-use wasmtime::component::Linker;
+use serde::de::DeserializeOwned;
+use wasmtime::component::{ComponentType, Lift, Linker, Lower};
 
-use crate::control::HardStop;
 use crate::error::Error;
 use crate::host::Host;
-use crate::limits::Verdict;
 
-/// A native module that templates may list.
+pub(crate) use linking::{Linking, Store, Traffic};
+
+/// A module that templates may list.
 pub struct Module {
     /// The name that templates list and scripts `require`.
     pub name: &'static str,
     /// Version of its interface; part of every image's hash.
     pub version: &'static str,
-    /// The WIT interface that an image imports for it.
-    pub interface: &'static str,
-    /// The WIT package, as text.
-    pub wit: &'static str,
     /// One paragraph for people.
     pub docs: &'static str,
-    /// A JavaScript function expression from the raw imports to what `require` answers. None: the raw imports.
-    pub(crate) facade: Option<&'static str>,
-    /// JSON Schema of its grant: what `config` of a template's entry may be.
+    /// What an image imports for it. None: it is JavaScript alone and reaches nothing.
+    pub interface: Option<Interface>,
+    /// What `require` answers. None: the functions of the interface as they are.
+    pub facade: Option<Facade>,
+    /// JSON Schema of its grant: what `config` of a template's entry may be, besides `audit`.
     pub grant_schema: &'static str,
-    /// Reads a grant, and sets up a session's host by it.
-    pub(crate) grant: fn(&mut Host, &str) -> Result<(), serde_json::Error>,
-    pub(crate) link: fn(&mut Linker<Host>) -> wasmtime::Result<()>,
+    /// Checks a grant without `audit`: what does [`grant_of`] for its type.
+    pub(crate) check_grant: fn(&str) -> Result<(), String>,
+    /// What it bounds, beyond its grant: name with its unit last, the number, and what happens past it.
+    pub limits: &'static [(&'static str, u64, &'static str)],
 }
 
-impl Module {
-    /// Checks a template's `config` for this module; the text says what is wrong.
-    pub fn check_grant(&self, config: &str) -> Result<(), String> {
-        let Ok(mut scratch) = Host::new(crate::Setup::default(), std::sync::Arc::default()) else { return Ok(()) };
-        (self.grant)(&mut scratch, config).map_err(|error| error.to_string())
-    }
+/// The host's side of a module.
+pub struct Interface {
+    /// The WIT interface, with its package and version.
+    pub name: &'static str,
+    /// The WIT package, as text.
+    pub wit: &'static str,
+    pub(crate) link: fn(&mut Linking<'_>) -> wasmtime::Result<()>,
+}
 
-    /// TypeScript declarations, derived from the WIT.
-    pub fn dts(&self) -> String {
-        crate::typescript::declarations(self)
-    }
+/// The JavaScript side of a module: an ES module, evaluated once when an image is built, inside the sandbox. It imports
+/// its interface's functions as the default of `host:NAME`, and other facades as `node:NAME`, listed or not. What
+/// `require` answers is its default export, or else an object of what it exports by name.
+pub struct Facade {
+    /// Its source: TypeScript when `types` is None, else JavaScript.
+    pub source: &'static str,
+    /// Its declarations, the inside of a `declare module` block. None: they are derived from the source.
+    pub types: Option<&'static str>,
 }
 
 /// The modules that an engine has unless it is told otherwise.
 pub(crate) static ALL: [&Module; 1] = [&fs::MODULE];
 
-/// Sets a session's host up by one grant of its template. Grants are checked when they are stored; one that was
-/// stored by an older version and fits no more starts no session.
-pub(crate) fn grant(host: &mut Host, grant: &model::Grant) -> Result<(), Error> {
-    let Some(module) = ALL.iter().find(|module| module.name == grant.name.as_str()) else { return Ok(()) };
-    (module.grant)(host, grant.config.get())
-        .map_err(|error| Error::Grant { module: module.name.to_owned(), why: error.to_string() })
+impl Module {
+    /// Checks a template's `config` for this module; the text says what is wrong.
+    pub fn check_grant(&self, config: &str) -> Result<(), String> {
+        let (_, own) = split_grant(config)?;
+        (self.check_grant)(&own)
+    }
+
+    /// TypeScript declarations of what `require` answers.
+    pub fn dts(&self) -> String {
+        crate::typescript::declarations(self)
+    }
+
+    pub(crate) fn link(&'static self, linker: &mut Linker<Host>, slot: usize) -> wasmtime::Result<()> {
+        match &self.interface {
+            Some(interface) => {
+                let instance = linker.instance(interface.name)?;
+                (interface.link)(&mut Linking { instance, module: self, slot })
+            }
+            None => Ok(()),
+        }
+    }
 }
 
-/// Begins a host call, as every function of a module does: counts it, and traps when the script was asked to stop and
-/// had its grace. The guest asks by itself when the call has returned.
-pub(crate) fn called(store: &mut StoreContextMut<'_, Host>) -> wasmtime::Result<()> {
-    let meter = &mut store.data_mut().meter;
-    meter.host_calls += 1;
-    match meter.poll() {
-        Verdict::Trap => Err(HardStop.into()),
-        Verdict::Go | Verdict::Stop => Ok(()),
+/// What of a grant is the host's, and the rest, which is the module's.
+pub(crate) fn split_grant(config: &str) -> Result<(bool, String), String> {
+    let mut fields: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(config).map_err(|error| error.to_string())?;
+    let audit = match fields.remove("audit") {
+        None => false,
+        Some(serde_json::Value::Bool(audit)) => audit,
+        Some(other) => return Err(format!("audit: {other} is no boolean")),
+    };
+    Ok((audit, serde_json::Value::Object(fields).to_string()))
+}
+
+/// Reads a grant, without `audit`, as a module's type.
+pub(crate) fn read_grant<G: DeserializeOwned>(config: &str) -> Result<G, String> {
+    serde_json::from_str(config).map_err(|error| error.to_string())
+}
+
+/// For [`Module`]'s `check_grant`: the grant is a `G`.
+pub(crate) fn grant_of<G: DeserializeOwned>(config: &str) -> Result<(), String> {
+    read_grant::<G>(config).map(drop)
+}
+
+/// For [`Module`]'s `check_grant`: there is nothing to grant.
+#[derive(serde::Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoGrant {}
+
+/// The schema of [`NoGrant`].
+pub(crate) const NO_GRANT_SCHEMA: &str = r#"{"type":"object","properties":{},"additionalProperties":false}"#;
+
+/// What a module keeps in a session: made from its grant when it is first asked for, dropped with the session.
+pub(crate) trait State: Send + Sized + 'static {
+    /// The module whose grant it is made from.
+    const MODULE: &'static str;
+    /// What a template's entry may say; `{}` must do.
+    type Grant: DeserializeOwned;
+    /// Made from what was granted and what the session has.
+    fn open(grant: Self::Grant, host: &Host) -> Result<Self, Failure>;
+}
+
+/// Why a host call fails: an Error in JavaScript with this `code` and `message`, as in Node.
+///
+/// In WIT it is `record error { code: string, message: string }`, in each package its own.
+#[derive(ComponentType, Lower, Lift, Clone, Debug, PartialEq, Eq)]
+#[component(record)]
+pub(crate) struct Failure {
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+/// What a host call that may fail answers.
+pub(crate) type Answer<T> = Result<T, Failure>;
+
+impl Failure {
+    pub(crate) fn new(code: &str, message: impl Into<String>) -> Failure {
+        Failure { code: code.to_owned(), message: message.into() }
     }
+
+    /// The template's grant does not say so. `field`: what of the grant would have to.
+    pub(crate) fn not_granted(module: &str, field: &str, what: impl std::fmt::Display) -> Failure {
+        Failure::new(
+            "NOT_GRANTED",
+            format!("{what}: not granted; `{field}` of module '{module}' in the template would have to"),
+        )
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+/// Refuses a session whose grants fit no more: they are checked when they are stored, and may be older than this build.
+pub(crate) fn check(grants: &[model::Grant]) -> Result<(), Error> {
+    for grant in grants.iter().filter(|grant| grant.config.get() != "{}") {
+        let Some(module) = ALL.iter().find(|module| module.name == grant.name.as_str()) else { continue };
+        module.check_grant(grant.config.get()).map_err(|why| Error::Grant { module: module.name.to_owned(), why })?;
+    }
+    Ok(())
 }
 
 impl std::fmt::Debug for Module {

@@ -18,9 +18,10 @@ use crate::fault::Fault;
 pub(super) struct ModuleObject {
     name: &'static str,
     version: &'static str,
-    interface: &'static str,
+    /// The WIT interface that an image imports for it; none for a module in JavaScript alone.
+    interface: Option<&'static str>,
     docs: &'static str,
-    wit: &'static str,
+    wit: Option<&'static str>,
     dts: String,
     /// JSON Schema of `config`, the module's grant in a template.
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
@@ -30,7 +31,9 @@ pub(super) struct ModuleObject {
 impl TryFrom<&'static Module> for ModuleObject {
     type Error = Fault;
     fn try_from(module: &'static Module) -> Result<Self, Fault> {
-        let Module { name, version, interface, docs, wit, grant_schema, .. } = *module;
+        let Module { name, version, docs, grant_schema, .. } = *module;
+        let side = module.interface.as_ref();
+        let (interface, wit) = (side.map(|side| side.name), side.map(|side| side.wit));
         let grant_schema = serde_json::from_str(grant_schema).map_err(Fault::internal)?;
         Ok(ModuleObject { name, version, interface, docs, wit, dts: module.dts(), grant_schema })
     }

@@ -79,7 +79,7 @@ fn object(local: &Local, machine: &[HostLimit]) -> Value {
     let facts = local.image.facts();
     let modules: Vec<Value> = modules(local)
         .iter()
-        .map(|module| json!({"name": module.name, "version": module.version, "interface": module.interface}))
+        .map(|module| json!({"name": module.name, "version": module.version, "interface": module.interface.as_ref().map(|side| side.name)}))
         .collect();
     let libraries: Vec<&str> = local.recipe.libraries.iter().map(sandbox::Library::name).collect();
     // A list: an object would forget the order of the stages.

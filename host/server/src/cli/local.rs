@@ -12,7 +12,8 @@ use anyhow::Context as _;
 use clap::value_parser;
 use model::{ConsoleLevel, Exception, Limits, ModuleName};
 use sandbox::{
-    Config, Engine, Image, Library, Mode, Ran, Recipe, Refusal, RefusalReason, Root, Sandbox, Script, Setup, Stop,
+    Config, Engine, Event, Image, Library, Mode, Ran, Recipe, Refusal, RefusalReason, Root, Sandbox, Script, Setup,
+    Stop,
 };
 
 use super::interrupt::Interrupts;
@@ -224,14 +225,17 @@ impl Local {
 
     fn dispatch(&self, sandbox: Sandbox, source: Source, mode: Mode, stop: &Stop, send: mpsc::Sender<Said>) {
         let stop = stop.clone();
-        let console = send.clone();
-        self.engine.spawn(move || {
+        let events = send.clone();
+        let first = move || {
             // Nobody listens any more: then nobody misses it.
-            let console = Box::new(move |level, text| drop(console.send(Said::Console(level, text))));
-            let ran =
-                sandbox.run(Script { prologue: "", source: &source.text, name: &source.name, mode }, &stop, console);
-            let _ = send.send(Said::Done(Box::new(ran)));
-        });
+            let events = Box::new(move |event| {
+                if let Event::Console(level, text) = event {
+                    drop(events.send(Said::Console(level, text)));
+                }
+            });
+            sandbox.run(Script { prologue: "", source: &source.text, name: &source.name, mode }, &stop, events)
+        };
+        self.engine.run(first, move |ran| drop(send.send(Said::Done(Box::new(ran)))));
     }
 }
 

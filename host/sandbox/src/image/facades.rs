@@ -1,0 +1,59 @@
+//! The JavaScript side of modules while an image is built: facades are ES modules that import each other and, as
+//! `host:NAME`, the functions of their interface.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::modules::{self, Module};
+
+pub(super) const PRELUDE: &str = include_str!("prelude.js");
+/// Removes what only facades use.
+pub(super) const FINISH: &str = "delete globalThis.__facades";
+
+/// Names that facades are known by in an image. Its engine keeps them, so they are none that a script means by chance.
+const OWN: &str = "[vm]";
+
+/// The script that makes `require`.
+pub(super) fn prelude(modules: &[&'static Module]) -> wasmtime::Result<String> {
+    let mut parameters = String::from("{ __proto__: null");
+    for interface in modules.iter().filter_map(|module| module.interface.as_ref()) {
+        let names = crate::typescript::parameters(interface)?;
+        parameters.push_str(&format!(", {:?}: {names}", interface.name));
+    }
+    parameters.push_str(" }");
+    Ok(PRELUDE.replace("PARAMETERS", &parameters))
+}
+
+/// The ES module that loads one facade.
+pub(super) fn load(module: &Module) -> String {
+    format!("import * as all from \"{OWN}node:{0}\"; __facades.add({0:?}, all);", module.name)
+}
+
+/// Everything that a facade may import: the functions of the listed modules, and every facade.
+pub(super) fn sources(listed: &[&'static Module]) -> wasmtime::Result<BTreeMap<String, Arc<str>>> {
+    let mut sources = BTreeMap::new();
+    for module in modules::ALL.iter().chain(listed) {
+        sources.insert(format!("{OWN}node:{}", module.name), source(module).into());
+    }
+    for module in listed {
+        if let Some(interface) = &module.interface {
+            let source = format!("export default Object.freeze(__facades.imports[{:?}]);", interface.name);
+            sources.insert(format!("{OWN}host:{}", module.name), source.into());
+        }
+    }
+    Ok(sources)
+}
+
+/// A facade as it is evaluated.
+pub(super) fn source(module: &Module) -> String {
+    let Some(facade) = &module.facade else {
+        return format!("export {{ default }} from \"{OWN}host:{}\";", module.name);
+    };
+    let own = |quote: char, scheme: &str| (format!("{quote}{scheme}:"), format!("{quote}{OWN}{scheme}:"));
+    let mut source = facade.source.to_owned();
+    for from in ["from ", "import "] {
+        for (plain, named) in [own('"', "node"), own('"', "host"), own('\'', "node"), own('\'', "host")] {
+            source = source.replace(&format!("{from}{plain}"), &format!("{from}{named}"));
+        }
+    }
+    source
+}

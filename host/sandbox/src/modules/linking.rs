@@ -1,0 +1,265 @@
+//! How a module's functions get into a linker: every one is metered, may be audited, and traps when the script was asked
+//! to stop and had its grace.
+use std::time::Instant;
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::{ComponentNamedList, ComponentType, Lift, LinkerInstance, Lower, WasmList, WasmStr};
+
+use super::{Answer, Failure, Module};
+use crate::control::HardStop;
+use crate::host::Host;
+use crate::limits::Verdict;
+use crate::tickets::CALLS_MAX;
+
+/// What a host function is given beside its arguments.
+pub(crate) type Store<'a> = StoreContextMut<'a, Host>;
+
+/// Longest text that an audit event shows of a call's first argument, bytes.
+const SUBJECT_BYTES_MAX: usize = 200;
+
+/// One module's interface, being linked.
+pub(crate) struct Linking<'a> {
+    pub(super) instance: LinkerInstance<'a, Host>,
+    pub(super) module: &'static Module,
+    /// The module's place among those of the image: where its meter is.
+    pub(super) slot: usize,
+}
+
+impl Linking<'_> {
+    /// Adds a function. `body` answers with a tuple of one value, or with `()` for a function without a result. Check and
+    /// bound what the guest names before anything is allocated or opened for it; an `Err` of wasmtime's is a trap.
+    pub(crate) fn function<P, R>(
+        &mut self,
+        name: &'static str,
+        body: impl Fn(&mut Store<'_>, P) -> wasmtime::Result<R> + Send + Sync + 'static,
+    ) -> wasmtime::Result<()>
+    where
+        P: ComponentNamedList + Lift + Traffic + 'static,
+        R: ComponentNamedList + Lower + Traffic + 'static,
+    {
+        let (module, slot) = (self.module.name, self.slot);
+        self.instance.func_wrap(name, move |mut store: Store<'_>, given: P| {
+            let call = begin(&mut store, slot, &given)?;
+            let answer = body(&mut store, given)?;
+            end(&mut store, call, module, name, &answer);
+            Ok(answer)
+        })
+    }
+
+    /// Adds an `async func`. `body` runs at once, on the guest's thread, and answers with the work that goes on without
+    /// the guest, or with why it can't begin. The work owns what it needs and sees no store.
+    pub(crate) fn asynchronous<P, T, F>(
+        &mut self,
+        name: &'static str,
+        body: impl Fn(&mut Store<'_>, P) -> wasmtime::Result<Answer<F>> + Send + Sync + 'static,
+    ) -> wasmtime::Result<()>
+    where
+        P: ComponentNamedList + Lift + Traffic + 'static,
+        T: ComponentType + Lower + Traffic + Send + 'static,
+        F: Future<Output = Answer<T>> + Send + 'static,
+    {
+        let (module, slot) = (self.module.name, self.slot);
+        self.instance.func_wrap(&format!("{name}-start"), move |mut store: Store<'_>, given: P| {
+            let call = begin(&mut store, slot, &given)?;
+            let begun = body(&mut store, given)?.and_then(|work| {
+                let Call { started, subject, .. } = &call;
+                let (started, subject) = (*started, subject.clone());
+                let timed = async move { Finished { value: work.await, micros: micros(started), subject } };
+                store.data_mut().tickets.call(timed).ok_or_else(|| {
+                    Failure::new("ETOOMANY", format!("more than {CALLS_MAX} host calls of this session are under way"))
+                })
+            });
+            // One that is under way is accounted for when it is taken.
+            if begun.is_err() {
+                end(&mut store, call, module, name, &(begun.clone(),));
+            } else {
+                store.data_mut().usage(slot).bytes += call.bytes;
+            }
+            Ok((begun,))
+        })?;
+        self.instance.func_wrap(&format!("{name}-take"), move |mut store: Store<'_>, (ticket,): (u32,)| {
+            let taken = store.data_mut().tickets.take::<Finished<T>>(ticket);
+            let Finished { value, micros, subject } =
+                taken.ok_or_else(|| wasmtime::format_err!("{module}.{name}: took a ticket that is not its own"))?;
+            let answer = (value,);
+            let bytes = answer.bytes(&store) as u64;
+            account(&mut store, slot, micros, bytes);
+            audit(&mut store, slot, module, name, subject, micros, bytes, answer.failed());
+            Ok(answer)
+        })
+    }
+}
+
+/// What work comes to, on its way to whoever takes it.
+struct Finished<T> {
+    value: Answer<T>,
+    micros: u64,
+    subject: Option<String>,
+}
+
+/// A call that has begun.
+struct Call {
+    started: Instant,
+    slot: usize,
+    bytes: u64,
+    subject: Option<String>,
+}
+
+/// Counts a call, and traps when the script was asked to stop and had its grace. The guest asks by itself when the call
+/// has returned.
+pub(super) fn counted(store: &mut Store<'_>, slot: usize) -> wasmtime::Result<()> {
+    let host = store.data_mut();
+    host.meter.host_calls += 1;
+    host.usage(slot).calls += 1;
+    if host.meter.poll() == Verdict::Trap { Err(HardStop.into()) } else { Ok(()) }
+}
+
+fn begin<P: Traffic>(store: &mut Store<'_>, slot: usize, given: &P) -> wasmtime::Result<Call> {
+    counted(store, slot)?;
+    let host = store.data();
+    let subject = if host.is_audited(slot) { given.subject(store) } else { None };
+    Ok(Call { started: Instant::now(), slot, bytes: given.bytes(store) as u64, subject })
+}
+
+fn end<R: Traffic>(store: &mut Store<'_>, call: Call, module: &'static str, name: &'static str, answer: &R) {
+    let (micros, bytes) = (micros(call.started), call.bytes + answer.bytes(store) as u64);
+    account(store, call.slot, micros, bytes);
+    audit(store, call.slot, module, name, call.subject, micros, bytes, answer.failed());
+}
+
+fn account(store: &mut Store<'_>, slot: usize, micros: u64, bytes: u64) {
+    let usage = store.data_mut().usage(slot);
+    usage.micros += micros;
+    usage.bytes += bytes;
+}
+
+#[expect(clippy::too_many_arguments, reason = "the fields of one event")]
+fn audit(
+    store: &mut Store<'_>,
+    slot: usize,
+    module: &'static str,
+    function: &'static str,
+    subject: Option<String>,
+    us: u64,
+    bytes: u64,
+    error: Option<String>,
+) {
+    if store.data().is_audited(slot) {
+        let call =
+            model::HostCall { module: module.to_owned(), function: function.to_owned(), subject, us, bytes, error };
+        store.data_mut().audit(call);
+    }
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What of a value is metered and audited. Plain numbers count nothing; a record counts what its texts and bytes do.
+pub(crate) trait Traffic {
+    /// Bytes of text and data that cross the border.
+    fn bytes(&self, store: &Store<'_>) -> usize {
+        let _ = store;
+        0
+    }
+
+    /// What an audit event shows of it.
+    fn subject(&self, store: &Store<'_>) -> Option<String> {
+        let _ = store;
+        None
+    }
+
+    /// The code of the failure that it is.
+    fn failed(&self) -> Option<String> {
+        None
+    }
+}
+
+macro_rules! nothing {
+    ($($ty:ty),*) => { $(impl Traffic for $ty {})* };
+}
+
+nothing!((), bool, u8, u16, u32, u64, i8, i16, i32, i64, f32, f64, char);
+
+fn shown(text: &str) -> Option<String> {
+    Some(text[..text.floor_char_boundary(SUBJECT_BYTES_MAX)].to_owned())
+}
+
+impl Traffic for WasmStr {
+    fn bytes(&self, store: &Store<'_>) -> usize {
+        self.to_str(store).map_or(0, |text| text.len())
+    }
+
+    fn subject(&self, store: &Store<'_>) -> Option<String> {
+        shown(&self.to_str(store).ok()?)
+    }
+}
+
+impl Traffic for WasmList<u8> {
+    fn bytes(&self, _: &Store<'_>) -> usize {
+        self.len()
+    }
+}
+
+impl Traffic for String {
+    fn bytes(&self, _: &Store<'_>) -> usize {
+        self.len()
+    }
+
+    fn subject(&self, _: &Store<'_>) -> Option<String> {
+        shown(self)
+    }
+}
+
+impl Traffic for Vec<u8> {
+    fn bytes(&self, _: &Store<'_>) -> usize {
+        self.len()
+    }
+}
+
+impl<T: Traffic> Traffic for Option<T> {
+    fn bytes(&self, store: &Store<'_>) -> usize {
+        self.as_ref().map_or(0, |value| value.bytes(store))
+    }
+
+    fn subject(&self, store: &Store<'_>) -> Option<String> {
+        self.as_ref().and_then(|value| value.subject(store))
+    }
+}
+
+impl<T: Traffic> Traffic for Answer<T> {
+    fn bytes(&self, store: &Store<'_>) -> usize {
+        match self {
+            Ok(value) => value.bytes(store),
+            Err(failure) => failure.code.len() + failure.message.len(),
+        }
+    }
+
+    fn failed(&self) -> Option<String> {
+        self.as_ref().err().map(|failure| failure.code.clone())
+    }
+}
+
+macro_rules! tuples {
+    ($(($($name:ident)+))*) => {$(
+        #[allow(non_snake_case)]
+        impl<$($name: Traffic),+> Traffic for ($($name,)+) {
+            fn bytes(&self, store: &Store<'_>) -> usize {
+                let ($($name,)+) = self;
+                0 $(+ $name.bytes(store))+
+            }
+
+            fn subject(&self, store: &Store<'_>) -> Option<String> {
+                let ($($name,)+) = self;
+                None$(.or_else(|| $name.subject(store)))+
+            }
+
+            fn failed(&self) -> Option<String> {
+                let ($($name,)+) = self;
+                None$(.or_else(|| $name.failed()))+
+            }
+        }
+    )*};
+}
+
+tuples! { (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) (A B C D E F G) (A B C D E F G H) }

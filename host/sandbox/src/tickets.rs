@@ -1,0 +1,240 @@
+//! What a session waits for. A ticket stands for a timer or for work that goes on beside the guest; it outlives the host
+//! call that began it and is completed by resuming the guest, on whatever thread is free then.
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+/// Timers that a session may have set.
+pub(crate) const TIMERS_MAX: usize = 10_000;
+/// Asynchronous host calls of a session that may be under way.
+pub(crate) const CALLS_MAX: usize = 1_000;
+
+type Result = Box<dyn Any + Send>;
+
+enum Waiting {
+    Timer { due: Instant, period: Option<Duration> },
+    Call(AbortHandle),
+    Done(Result),
+}
+
+struct Ticket {
+    waiting: Waiting,
+    /// The run that took it out.
+    run: u64,
+}
+
+/// Results on their way in, and who waits for one.
+#[derive(Default)]
+struct Inbox {
+    results: Mutex<VecDeque<(u32, Result)>>,
+    arrived: Notify,
+}
+
+impl Inbox {
+    fn results(&self) -> MutexGuard<'_, VecDeque<(u32, Result)>> {
+        self.results.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The tickets of one session.
+pub(crate) struct Tickets {
+    /// Where work goes on. None while an image is built: nothing asynchronous can begin there.
+    runtime: Option<Handle>,
+    last: u32,
+    run: u64,
+    out: BTreeMap<u32, Ticket>,
+    timers: BTreeSet<(Instant, u32)>,
+    inbox: Arc<Inbox>,
+    /// Timers and results take turns, so that neither keeps the other waiting for good.
+    timers_turn: bool,
+}
+
+impl Tickets {
+    pub(crate) fn new(runtime: Option<Handle>) -> Tickets {
+        Tickets {
+            runtime,
+            last: 0,
+            run: 0,
+            out: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            inbox: Arc::default(),
+            timers_turn: true,
+        }
+    }
+
+    /// Another run begins: what is taken out from here on is its.
+    pub(crate) fn begin_run(&mut self) {
+        self.run += 1;
+    }
+
+    fn issue(&mut self, waiting: Waiting) -> u32 {
+        // Numbers come round after 2^32 tickets; 0 is none.
+        loop {
+            self.last = self.last.wrapping_add(1);
+            if self.last != 0 && !self.out.contains_key(&self.last) {
+                break;
+            }
+        }
+        self.out.insert(self.last, Ticket { waiting, run: self.run });
+        self.last
+    }
+
+    /// Sets a timer; None when there are too many.
+    pub(crate) fn timer(&mut self, time: Duration, repeats: bool) -> Option<u32> {
+        if self.runtime.is_none() || self.timers.len() >= TIMERS_MAX {
+            return None;
+        }
+        let due = Instant::now() + time;
+        let ticket = self.issue(Waiting::Timer { due, period: repeats.then_some(time) });
+        self.timers.insert((due, ticket));
+        Some(ticket)
+    }
+
+    /// Forgets a timer.
+    pub(crate) fn cancel_timer(&mut self, ticket: u32) {
+        if let Some(Ticket { waiting: Waiting::Timer { due, .. }, .. }) = self.out.get(&ticket) {
+            self.timers.remove(&(*due, ticket));
+            self.out.remove(&ticket);
+        }
+    }
+
+    /// Begins work whose value the guest takes later; None when too much is under way.
+    pub(crate) fn call<T: Send + 'static>(&mut self, work: impl Future<Output = T> + Send + 'static) -> Option<u32> {
+        let runtime = self.runtime.clone()?;
+        if self.out.len() - self.timers.len() >= CALLS_MAX {
+            return None;
+        }
+        // The number is known before the work begins: it may be done before this function is.
+        let inbox = Arc::clone(&self.inbox);
+        let (send, number) = tokio::sync::oneshot::channel();
+        let task = runtime.spawn(async move {
+            let value = work.await;
+            if let Ok(ticket) = number.await {
+                inbox.results().push_back((ticket, Box::new(value)));
+                inbox.arrived.notify_one();
+            }
+        });
+        let ticket = self.issue(Waiting::Call(task.abort_handle()));
+        let _ = send.send(ticket);
+        Some(ticket)
+    }
+
+    /// The value of a call that is done, once. None: not done, another type, or nobody's.
+    pub(crate) fn take<T: 'static>(&mut self, ticket: u32) -> Option<T> {
+        let Some(Ticket { waiting: Waiting::Done(value), .. }) = self.out.get(&ticket) else { return None };
+        if !value.is::<T>() {
+            return None;
+        }
+        match self.out.remove(&ticket)?.waiting {
+            Waiting::Done(value) => value.downcast().ok().map(|value| *value),
+            _ => None,
+        }
+    }
+
+    /// A ticket that can be completed at `now`. A timer that repeats is set again.
+    pub(crate) fn due(&mut self, now: Instant) -> Option<u32> {
+        self.timers_turn = !self.timers_turn;
+        if self.timers_turn {
+            self.due_timer(now).or_else(|| self.arrived())
+        } else {
+            self.arrived().or_else(|| self.due_timer(now))
+        }
+    }
+
+    fn due_timer(&mut self, now: Instant) -> Option<u32> {
+        let &(due, ticket) = self.timers.first()?;
+        if due > now {
+            return None;
+        }
+        self.timers.pop_first();
+        if let Some(Ticket { waiting: Waiting::Timer { due, period: Some(period) }, .. }) = self.out.get_mut(&ticket) {
+            // Not as often as it was missed: a session that stood still catches up with one call.
+            *due = (*due + *period).max(now + Duration::from_millis(1));
+            self.timers.insert((*due, ticket));
+        } else {
+            self.out.remove(&ticket);
+        }
+        Some(ticket)
+    }
+
+    fn arrived(&mut self) -> Option<u32> {
+        loop {
+            let (ticket, value) = self.inbox.results().pop_front()?;
+            // Given up meanwhile, or the number of another by now.
+            if let Some(Ticket { waiting: waiting @ Waiting::Call(_), .. }) = self.out.get_mut(&ticket) {
+                *waiting = Waiting::Done(value);
+                return Some(ticket);
+            }
+        }
+    }
+
+    /// The guest was resumed with this ticket: a value that it did not take is nobody's.
+    pub(crate) fn completed(&mut self, ticket: u32) {
+        if let Some(Ticket { waiting: Waiting::Done(_), .. }) = self.out.get(&ticket) {
+            self.out.remove(&ticket);
+        }
+    }
+
+    /// Gives up what this run took out, and answers with it.
+    pub(crate) fn abandon_run(&mut self) -> Vec<u32> {
+        let run = self.run;
+        let given_up: Vec<u32> = self.out.iter().filter(|(_, ticket)| ticket.run == run).map(|(id, _)| *id).collect();
+        for ticket in &given_up {
+            self.abandon(*ticket);
+        }
+        given_up
+    }
+
+    /// Gives up one ticket, whoever took it out.
+    pub(crate) fn abandon(&mut self, ticket: u32) {
+        match self.out.remove(&ticket).map(|ticket| ticket.waiting) {
+            Some(Waiting::Timer { due, .. }) => drop(self.timers.remove(&(due, ticket))),
+            Some(Waiting::Call(task)) => task.abort(),
+            Some(Waiting::Done(_)) | None => {}
+        }
+    }
+
+    /// Whether nothing is out: nothing will ever be due.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.out.is_empty()
+    }
+
+    /// Tickets that are out.
+    pub(crate) fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// When the next timer is due.
+    pub(crate) fn next_timer(&self) -> Option<Instant> {
+        self.timers.first().map(|(due, _)| *due)
+    }
+
+    /// Waits until a result arrives; one that did already counts.
+    pub(crate) fn arrival(&self) -> impl Future<Output = ()> + Send + use<> {
+        let inbox = Arc::clone(&self.inbox);
+        async move {
+            loop {
+                let arrived = inbox.arrived.notified();
+                if !inbox.results().is_empty() {
+                    return;
+                }
+                arrived.await;
+            }
+        }
+    }
+}
+
+impl Drop for Tickets {
+    fn drop(&mut self) {
+        for ticket in self.out.values() {
+            if let Waiting::Call(task) = &ticket.waiting {
+                task.abort();
+            }
+        }
+    }
+}
