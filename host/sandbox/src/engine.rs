@@ -13,10 +13,12 @@ use wasmtime::{Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationC
 
 use crate::Registry;
 use crate::error::Error;
+use crate::host::Surroundings;
 use crate::image::{Builder, Image, Recipe};
 use crate::limits::wasm_memory_bytes;
 use crate::modules::{self, Module};
 use crate::sandbox::{Ran, Turn};
+use crate::services::Policy;
 use crate::threads::{Threads, WASM_STACK_BYTES};
 
 /// Images that stay in memory although no session uses them.
@@ -50,6 +52,8 @@ pub struct Config {
     pub epochs: bool,
     /// The native modules that templates may list.
     pub modules: Vec<&'static Module>,
+    /// What the operator allows sessions beyond the process, whatever templates say.
+    pub policy: Policy,
 }
 
 impl Default for Config {
@@ -62,6 +66,7 @@ impl Default for Config {
             threads: (4 * cores).max(8),
             epochs: false,
             modules: modules::ALL.to_vec(),
+            policy: Policy::default(),
         }
     }
 }
@@ -86,7 +91,8 @@ impl Engine {
     pub fn new(config: Config) -> Result<Engine, Error> {
         let slots = Arc::new(Slots { live: AtomicU32::new(0), max: config.sessions_max });
         let work = Work::start()?;
-        let rooms = (slots.clone(), work.handle());
+        let surroundings = Surroundings { runtime: Some(work.handle()), policy: Arc::new(config.policy.clone()) };
+        let rooms = (slots.clone(), surroundings);
         let builder = Builder::new(&config.data_dir, rooms, |pool| configure(&config, pool))?;
         let images = Images::default();
         let epochs = config.epochs.then(|| EpochThread::start(builder.runtime().clone())).transpose()?;

@@ -12,7 +12,17 @@ use crate::limits::{MemoryLimiter, Meter, Stop};
 use crate::modules::{self, Failure, Module, State};
 use crate::root::Root;
 use crate::sandbox::{Event, Events, ModuleUsage, Setup};
+use crate::services::{Policy, Services};
 use crate::tickets::Tickets;
+
+/// What all sandboxes of an engine share.
+#[derive(Clone, Default)]
+pub(crate) struct Surroundings {
+    /// Where asynchronous work goes on. None while an image is built.
+    pub(crate) runtime: Option<Handle>,
+    /// What the operator allows.
+    pub(crate) policy: Arc<Policy>,
+}
 
 /// Store data of one sandbox.
 pub(crate) struct Host {
@@ -25,6 +35,10 @@ pub(crate) struct Host {
     /// Scripts have a `console`.
     pub(crate) console_wanted: bool,
     pub(crate) tickets: Tickets,
+    /// What the session is given of its tenant's.
+    pub(crate) services: Services,
+    /// What the operator allows.
+    pub(crate) policy: Arc<Policy>,
     grants: Vec<Grant>,
     /// What modules keep, one of each type.
     states: Vec<(TypeId, Box<dyn Any + Send>)>,
@@ -40,14 +54,15 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// `modules`: those of the image, in its order. `runtime`: where asynchronous work goes on.
+    /// `modules`: those of the image, in its order.
     pub(crate) fn new(
         setup: Setup,
         modules: &[&'static Module],
         exports: Arc<BTreeMap<String, Vec<String>>>,
-        runtime: Option<Handle>,
+        surroundings: Surroundings,
     ) -> Result<Self, Error> {
-        let Setup { settings: Settings { limits, resolver, runtime: switches }, root, grants } = setup;
+        let Surroundings { runtime, policy } = surroundings;
+        let Setup { settings: Settings { limits, resolver, runtime: switches }, root, grants, services } = setup;
         modules::check(&grants)?;
         let bytes_max = crate::limits::wasm_memory_bytes(limits.mem_mb);
         let audited = |module: &Module| {
@@ -64,6 +79,8 @@ impl Host {
             esm: switches.esm,
             console_wanted: switches.console,
             tickets: Tickets::new(runtime),
+            services,
+            policy,
             grants,
             states: Vec::new(),
             usage: Vec::new(),

@@ -16,6 +16,7 @@ use crate::host::Host;
 use crate::image::Image;
 use crate::limits::{Meter, Stop, Verdict, js_heap_bytes};
 use crate::root::Root;
+use crate::services::Services;
 use crate::threads::JS_STACK_BYTES;
 
 /// What one host call may bring to the host. The guest itself throws past half of that, so that only one whose heap is
@@ -43,12 +44,14 @@ pub struct Setup {
     pub root: Option<Root>,
     /// What the modules of the image may do. One that is not here has its default.
     pub grants: Vec<Grant>,
+    /// What it is given of its tenant's.
+    pub services: Services,
 }
 
 impl Setup {
     /// Default settings but for the limits, default grants.
     pub fn new(limits: Limits, root: Option<Root>) -> Setup {
-        Setup { settings: Settings { limits, ..Settings::default() }, root, grants: Vec::new() }
+        Setup { settings: Settings { limits, ..Settings::default() }, root, ..Setup::default() }
     }
 }
 

@@ -336,7 +336,7 @@ impl Shared {
     fn look(&self, whole: &WholeTemplate, root: Option<Root>) -> Outlook {
         let WholeTemplate { template, settings, grants, .. } = whole.clone();
         let settings = Settings { limits: settings.limits.at_most(&self.ceiling), ..settings };
-        let setup = Setup { settings, root, grants };
+        let setup = Setup { settings, root, grants, ..Setup::default() };
         let libraries = match self.libraries(&template.libraries) {
             Ok(libraries) => libraries,
             Err(fault) => return Outlook::Failed(fault),

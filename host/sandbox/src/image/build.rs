@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use model::Limits;
-use tokio::runtime::Handle;
 use wasmtime::component::{Component, Instance, Lift, Linker, WasmList};
 use wasmtime::error::Context as _;
 use wasmtime::{Engine, Store};
@@ -20,7 +19,7 @@ use crate::bindings::{Exports, Guest, Mode, Outcome};
 use crate::control;
 use crate::engine::Slots;
 use crate::error::Error;
-use crate::host::Host;
+use crate::host::{Host, Surroundings};
 use crate::library::Library;
 use crate::limits::{Stop, js_heap_bytes};
 use crate::modules::Module;
@@ -51,7 +50,7 @@ pub(crate) struct Builder {
     guest: Vec<u8>,
     /// What every image depends on, hashed: the guest is megabytes, and each session start asks for a hash.
     common: blake3::Hasher,
-    rooms: (Arc<Slots>, Handle),
+    rooms: (Arc<Slots>, Surroundings),
     /// Compiling uses every core and some 100 MB, whoever asks for it: one at a time. Not held while libraries are
     /// evaluated: how long that takes is up to them.
     turn: Mutex<()>,
@@ -74,7 +73,7 @@ impl Builder {
     /// `configure` makes the configuration of an engine; true asks for the pool.
     pub(crate) fn new(
         dir: &std::path::Path,
-        rooms: (Arc<Slots>, Handle),
+        rooms: (Arc<Slots>, Surroundings),
         configure: impl Fn(bool) -> wasmtime::Result<wasmtime::Config>,
     ) -> Result<Self, Error> {
         let doing = || format!("opening the data directory {}", dir.display());
@@ -276,7 +275,10 @@ impl Warm {
         modules: &[&'static Module],
         plan: &mut Plan<'_>,
     ) -> Result<Option<Self>, Error> {
-        let mut store = Store::new(engine, Host::new(Setup::new(BUILD_LIMITS, None), modules, Arc::default(), None)?);
+        let mut store = Store::new(
+            engine,
+            Host::new(Setup::new(BUILD_LIMITS, None), modules, Arc::default(), Surroundings::default())?,
+        );
         store.limiter(|host| &mut host.memory);
         // Under epochs a build is bounded by the loop countdown alone, like every session without them.
         store.set_epoch_deadline(u64::MAX / 2);

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use model::ModuleName;
 use serde::{Deserialize, Serialize};
-use tokio::runtime::Handle;
 use wasmtime::component::{Component, InstancePre, types::ComponentItem};
 
 pub(crate) use build::Builder;
@@ -22,7 +21,7 @@ pub use libraries::{Format, LibraryFacts};
 use crate::bindings::Exports;
 use crate::engine::Slots;
 use crate::error::Error;
-use crate::host::Host;
+use crate::host::{Host, Surroundings};
 use crate::library::Library;
 use crate::modules::Module;
 use crate::sandbox::{Sandbox, Setup};
@@ -84,7 +83,7 @@ pub struct Image {
     header: Header,
     module_exports: Arc<BTreeMap<String, Vec<String>>>,
     modules: Vec<&'static Module>,
-    runtime: Handle,
+    surroundings: Surroundings,
     pub(crate) component: InstancePre<Host>,
     pub(crate) exports: Exports,
     slots: Arc<Slots>,
@@ -104,11 +103,11 @@ impl Image {
         component: &Component,
         linker: &wasmtime::component::Linker<Host>,
         modules: Vec<&'static Module>,
-        (slots, runtime): (Arc<Slots>, Handle),
+        (slots, surroundings): (Arc<Slots>, Surroundings),
     ) -> wasmtime::Result<Self> {
         Ok(Image {
             modules,
-            runtime,
+            surroundings,
             hash,
             origin,
             module_exports: Arc::new(header.module_exports.clone()),
@@ -146,7 +145,7 @@ impl Image {
     /// A new live heap. Takes a slot of the pool for as long as the sandbox lives.
     pub fn start(self: &Arc<Self>, setup: Setup) -> Result<Sandbox, Error> {
         let slot = self.slots.take()?;
-        let host = Host::new(setup, &self.modules, self.module_exports.clone(), Some(self.runtime.clone()))?;
+        let host = Host::new(setup, &self.modules, self.module_exports.clone(), self.surroundings.clone())?;
         Sandbox::new(self.clone(), host, slot)
     }
 }

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::value_parser;
-use model::{ConsoleLevel, Exception, Limits, ModuleName};
+use model::{ConsoleLevel, Exception, Grant, Limits, ModuleName};
 use sandbox::{
     Config, Engine, Event, Image, Library, Mode, Ran, Recipe, Refusal, RefusalReason, Root, Sandbox, Script, Setup,
     Stop,
 };
+use serde_json::value::RawValue;
 
 use super::interrupt::Interrupts;
 use super::printing::{self, Advice};
@@ -30,8 +31,9 @@ const SESSIONS_MAX: u32 = 4;
 /// What the sandbox is made from.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ImageArgs {
-    /// Native module that scripts may `require`; repeat for more. Nothing else can be reached
-    #[arg(long = "module", value_name = "NAME")]
+    /// Native module that scripts may `require`, with its grant as JSON where it needs one; repeat for more. Nothing else
+    /// can be reached
+    #[arg(long = "module", value_name = "NAME[=GRANT]")]
     pub modules: Vec<String>,
     /// JavaScript file that is evaluated before the script and kept in the image; repeat for more, in order
     #[arg(long = "library", value_name = "FILE")]
@@ -130,6 +132,8 @@ pub struct Local {
     pub image: Arc<Image>,
     /// What it was made from.
     pub recipe: Recipe,
+    /// What its modules may do.
+    pub grants: Vec<Grant>,
     /// Where images are kept, and what else survives this process.
     pub data_dir: PathBuf,
 }
@@ -150,20 +154,25 @@ impl Local {
             };
             let engine =
                 Engine::new(config).with_context(|| format!("cannot start the engine on {}", data_dir.display()))?;
-            let mut modules = Vec::new();
+            let (mut modules, mut grants) = (Vec::new(), Vec::new());
             for raw in &args.modules {
+                let (raw, config) = raw.split_once('=').unwrap_or((raw, "{}"));
                 let module = engine.registry().look_up(raw).map_err(|refusal| refused(raw, &refusal))?;
-                modules.push(ModuleName::parse(module.name)?);
+                module.check_grant(config).map_err(|why| usage(format!("--module {raw}: {why}")))?;
+                let name = ModuleName::parse(module.name)?;
+                grants.push(Grant { name: name.clone(), config: RawValue::from_string(config.to_owned())? });
+                modules.push(name);
             }
             let recipe = Recipe { modules, libraries };
             let image = engine.image(&recipe).map_err(|error| image_error(error, &recipe))?;
-            Ok(Local { engine, image, recipe, data_dir })
+            Ok(Local { engine, image, recipe, grants, data_dir })
         })
     }
 
     /// A new live heap.
     pub fn start(&self, limits: Limits, root: &Root) -> anyhow::Result<Sandbox> {
-        Ok(self.image.start(Setup::new(limits, Some(root.clone())))?)
+        let setup = Setup { grants: self.grants.clone(), ..Setup::new(limits, Some(root.clone())) };
+        Ok(self.image.start(setup)?)
     }
 
     /// Runs `source` on a guest thread and hands its console calls to `console` here, while they happen: a slow reader

@@ -1,0 +1,12 @@
+//! What modules reach beyond the session itself. The server, which has a database and an operator, brings it along; what
+//! is not brought is not there, and the module says so.
+
+/// What the operator of a process allows, whatever templates say.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Policy {}
+
+/// What one session is given of its tenant's.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Services {}
