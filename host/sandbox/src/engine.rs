@@ -17,9 +17,10 @@ use crate::host::Surroundings;
 use crate::image::{Builder, Image, Recipe};
 use crate::limits::wasm_memory_bytes;
 use crate::modules::{self, Module};
-use crate::sandbox::{Ran, Turn};
+use crate::sandbox::Ran;
 use crate::services::Policy;
 use crate::threads::{Threads, WASM_STACK_BYTES};
+use crate::turn::Turn;
 
 /// Images that stay in memory although no session uses them.
 const IMAGES_KEPT: usize = 32;

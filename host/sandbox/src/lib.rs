@@ -19,6 +19,7 @@ mod sandbox;
 mod services;
 mod threads;
 mod tickets;
+mod turn;
 mod typescript;
 
 pub use engine::{Config, Engine};
@@ -32,5 +33,6 @@ pub use modules::echo::ECHO;
 pub use modules::{Facade, Interface, Module};
 pub use registry::{Refusal, RefusalReason, Registry};
 pub use root::{Root, SourceError};
-pub use sandbox::{Event, Events, Metrics, Mode, ModuleUsage, Outcome, Ran, Sandbox, Script, Setup, Turn, Waiting};
+pub use sandbox::{Event, Events, Metrics, Mode, ModuleUsage, Outcome, Ran, Sandbox, Script, Setup};
 pub use services::{Policy, Services};
+pub use turn::{Turn, Waiting};
