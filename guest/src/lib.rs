@@ -21,6 +21,7 @@ mod memory;
 mod render;
 mod session;
 mod text;
+mod web;
 mod wit;
 
 /// Makes the engine and its globals. Runs once, when the component is first instantiated: an image starts behind it.

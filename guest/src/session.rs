@@ -55,6 +55,7 @@ pub fn init() -> js::Result<()> {
     globals::define()?;
     encoding::define()?;
     console::define()?;
+    crate::web::define()?;
     imports::define()
 }
 

@@ -27,6 +27,7 @@
   defineProperty(globalThis, "require", { value: require, writable: true, configurable: true, enumerable: false });
   delete globalThis.__imports;
   delete globalThis.__parameters;
+  delete globalThis.__web;
 
   // The library that is being evaluated: the globals that were there before, and what it exports.
   let before, exports, empty;
