@@ -1,5 +1,7 @@
 // AbortController and AbortSignal.
-import { DOMException, Set, TypeError, idl, isObject, need, push, setAdd, setDelete, setEach } from './primordials.js';
+import {
+  DOMException, Set, Symbol, TypeError, idl, isObject, need, push, setAdd, setDelete, setEach,
+} from './primordials.js';
 import { Event, EventTarget, dispatchTo, handler, signals, trust } from './events.js';
 
 const { setTimeout } = globalThis, illegal = Symbol('illegal');
@@ -82,9 +84,9 @@ export class AbortSignal extends EventTarget {
         });
       }
       for (let i = 0; i < told.length; i++) {
-        const { [i]: one } = told, steps = one.#steps;
+        const one = told[i], steps = one.#steps;
         one.#steps = [];
-        if (one.#sources !== undefined) setEach(one.#sources, (source) => setDelete(source.#dependents, one));
+        if (one.#sources !== undefined) setEach(one.#sources, (source) => source.#dependents !== undefined && setDelete(source.#dependents, one));
         one.#dependents = undefined;
         for (let j = 0; j < steps.length; j++) steps[j]();
         dispatchTo(one, trust(new Event('abort')));

@@ -1,7 +1,7 @@
 // Blob and File. The bytes of a blob never change, so slices share them.
 import {
-  String, Symbol, TypeError, Uint8Array, bytesOf, concat, copyBytes, decode, dictionary, encode, getPrototypeOf, idl,
-  isObject, push, rejected, replace, resolved, subarray, test, toLowerCase, toWellFormed, typedLength, getter,
+  Symbol, TypeError, Uint8Array, bytesOf, concat, copyBytes, decode, dictionary, encode, getPrototypeOf, getter,
+  idl, isObject, push, replace, slice, subarray, test, toLowerCase, toText, toWellFormed, typedLength,
 } from './primordials.js';
 import { ReadableStream } from 'web-streams-polyfill';
 
@@ -11,7 +11,7 @@ export { blobBytes, isBlob };
 const CHUNK = 65_536;
 const bufferOf = getter(getPrototypeOf(Uint8Array.prototype), 'buffer');
 const typeText = (type) => {
-  const text = String(type);
+  const text = toText(type);
   return test(/[^\x20-\x7e]/, text) ? '' : toLowerCase(text);
 };
 
@@ -47,13 +47,13 @@ export class Blob {
       for (const part of parts) push(chunks, part);
     }
     const { endings = 'transparent', type = '' } = dictionary(options, 'Blob');
-    const ending = String(endings);
+    const ending = toText(endings);
     if (ending !== 'transparent' && ending !== 'native') throw new TypeError(`Blob: '${ending}' is no value of endings`);
     for (let i = 0; i < chunks.length; i++) {
       const part = chunks[i];
       if (isBlob(part)) chunks[i] = part.#bytes;
       else {
-        const text = () => (ending === 'native' ? replace(String(part), /\r\n?/g, '\n') : String(part));
+        const text = () => (ending === 'native' ? replace(toText(part), /\r\n?/g, '\n') : toText(part));
         chunks[i] = bytesOf(part) ?? encode(toWellFormed(text()));
       }
     }
@@ -107,7 +107,7 @@ export class File extends Blob {
     if (arguments.length < 2) throw new TypeError('File: 2 arguments required');
     super(parts, options);
     const modified = dictionary(options, 'File').lastModified;
-    this.#name = toWellFormed(String(name));
+    this.#name = toWellFormed(toText(name));
     this.#modified = modified === undefined ? now() : trunc(Number(modified)) || 0;
   }
   get name() { return this.#name; }

@@ -1,12 +1,13 @@
 // structuredClone.
 import {
-  DOMException, Map, Set, String, Uint8Array, apply, bufferLength, defineProperty, dictionary, getOwnPropertyDescriptor, getter,
-  isObject, keys, kindOf, mapEach, mapGet, mapHas, mapSet, method, need, push, setAdd, setEach, sliceBuffer, viewKind,
-  viewParts, typedLength, isView,
+  DOMException, DataView, Map, Set, String, Symbol, Uint8Array, bufferLength, defineProperty, dictionary,
+  getOwnPropertyDescriptor, getter, isObject, isView, kindOf, mapEach, mapGet, mapHas, mapSet, method, need, push,
+  setAdd, setEach, sliceBuffer, toText, typedLength, viewParts,
 } from './primordials.js';
 import { blobBytes, File, fileFacts, isBlob, makeBlob } from './blob.js';
 
 const { Array, ArrayBuffer, Date, Error, RegExp, Object } = globalThis;
+const { keys } = Object;
 const unbox = {
   __proto__: null,
   Number: method(Number.prototype.valueOf), String: method(String.prototype.valueOf),
@@ -47,8 +48,8 @@ export const makeStructuredClone = (isPlatform) => {
       const found = getOwnPropertyDescriptor(value, name);
       return found !== undefined && 'value' in found ? found.value : undefined;
     };
-    const name = value.name, message = data('message'), type = errors[String(name)] ?? Error;
-    const copy = new type(message === undefined ? undefined : String(message));
+    const name = value.name, message = data('message'), type = errors[toText(name)] ?? Error;
+    const copy = new type(message === undefined ? undefined : toText(message));
     mapSet(memory, value, copy);
     if (message === undefined) delete copy.message;
     const stack = stackOf(value);

@@ -1,5 +1,5 @@
 // crypto.getRandomValues and crypto.randomUUID.
-import { DOMException, TypeError, Uint8Array, idl, need, natives, viewKind, viewParts } from './primordials.js';
+import { DOMException, Symbol, TypeError, Uint8Array, idl, natives, need, viewKind, viewParts } from './primordials.js';
 
 const { fillRandom } = natives, illegal = Symbol('illegal');
 const MAX = 65_536;

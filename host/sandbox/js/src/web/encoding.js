@@ -1,6 +1,6 @@
 // The streams of TextEncoder and TextDecoder.
 import { TransformStream } from 'web-streams-polyfill';
-import { String, encode, idl, slice, charCodeAt } from './primordials.js';
+import { charCodeAt, encode, idl, slice, toText } from './primordials.js';
 
 const { TextDecoder } = globalThis;
 
@@ -10,7 +10,7 @@ export class TextEncoderStream {
     this.#stream = new TransformStream({
       // A pair of surrogates may be cut in two.
       transform: (chunk, controller) => {
-        let text = this.#high + String(chunk);
+        let text = this.#high + toText(chunk);
         const last = text === '' ? 0 : charCodeAt(text, text.length - 1);
         this.#high = last >= 0xd800 && last < 0xdc00 ? slice(text, -1) : '';
         if (this.#high !== '') text = slice(text, 0, -1);

@@ -1,7 +1,9 @@
 // Event, CustomEvent and EventTarget: the DOM standard's, for targets that stand alone.
-import { Promise, TypeError, dictionary, idl, isObject, need, push, rejected, sliceArray, splice, then } from './primordials.js';
+import {
+  DOMException, TypeError, dictionary, idl, indexOf, isObject, need, push, rejected, sliceArray, splice, toText,
+} from './primordials.js';
 
-const { performance, String } = globalThis, { now } = performance;
+const { now } = globalThis.performance;
 
 /** Tells of an error that nobody can catch: it becomes an unhandled rejection. */
 export const reportError = (error) => { rejected(error); };
@@ -17,7 +19,7 @@ export class Event {
   constructor(type, init = undefined) {
     need(arguments.length, 1, 'Event');
     const { bubbles, cancelable, composed } = dictionary(init, 'Event');
-    this.#type = String(type);
+    this.#type = toText(type);
     this.#bubbles = Boolean(bubbles);
     this.#cancelable = Boolean(cancelable);
     this.#composed = Boolean(composed);
@@ -46,7 +48,7 @@ export class Event {
   initEvent(type, bubbles = false, cancelable = false) {
     need(arguments.length, 1, 'initEvent');
     if (this.#busy) return;
-    this.#type = String(type);
+    this.#type = toText(type);
     this.#bubbles = Boolean(bubbles);
     this.#cancelable = Boolean(cancelable);
     this.#prevented = this.#stopped = this.#ended = false;
@@ -108,7 +110,8 @@ idl(CustomEvent, 'CustomEvent');
 
 const remove = (listeners, listener) => {
   listener.removed = true;
-  for (let i = 0; i < listeners.length; i++) if (listeners[i] === listener) return splice(listeners, i, 1);
+  const at = indexOf(listeners, listener);
+  if (at >= 0) splice(listeners, at, 1);
 };
 
 let listenersOf, dispatchTo;
@@ -125,7 +128,7 @@ export class EventTarget {
     if (signal !== undefined && !isSignal(signal)) throw new TypeError('addEventListener: signal is no AbortSignal');
     if (callback === null || callback === undefined) return;
     if (!isObject(callback)) throw new TypeError('addEventListener: the listener must be a function or an object');
-    type = String(type);
+    type = toText(type);
     if (signal?.aborted) return;
     for (let i = 0; i < listeners.length; i++) {
       const other = listeners[i];
@@ -139,7 +142,7 @@ export class EventTarget {
   removeEventListener(type, callback, options = undefined) {
     need(arguments.length, 2, 'removeEventListener');
     const listeners = listenersOf(this), capture = Boolean(isObject(options) ? options.capture : options);
-    type = String(type);
+    type = toText(type);
     for (let i = 0; i < listeners.length; i++) {
       const other = listeners[i];
       if (other.type === type && other.callback === callback && other.capture === capture) return void remove(listeners, other);

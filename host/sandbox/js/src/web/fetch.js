@@ -1,8 +1,8 @@
 // Request and Response, without fetch itself.
 import {
-  DOMException, RangeError, String, TypeError, Uint8Array, bytesOf, concat, copyBytes, decode, dictionary, encode, exec,
-  getPrototypeOf, getter, idl, isObject, need, push, rejected, replace, split, test, toLowerCase, toUpperCase, toWellFormed,
-  typedLength, find, slice,
+  RangeError, Symbol, TypeError, Uint8Array, bytesOf, concat, copyBytes, decode, dictionary, encode, exec,
+  getPrototypeOf, getter, idl, isObject, method, need, push, replace, split, test, toLowerCase, toText, toUpperCase,
+  toWellFormed,
 } from './primordials.js';
 import { ReadableStream } from 'web-streams-polyfill';
 import { blobBytes, isBlob, makeBlob, streamOf } from './blob.js';
@@ -28,7 +28,7 @@ const extract = (init) => {
   }
   const bytes = bytesOf(init);
   if (bytes !== undefined) return { bytes: copyBytes(bytes) };
-  return { bytes: encode(toWellFormed(String(init))), type: 'text/plain;charset=UTF-8' };
+  return { bytes: encode(toWellFormed(toText(init))), type: 'text/plain;charset=UTF-8' };
 };
 
 const readAll = async (stream) => {
@@ -41,7 +41,7 @@ const readAll = async (stream) => {
   }
 };
 
-let setBody, bodyOf, takeBytes, isUnusable, cloneBody;
+let hasBody, setBody, bodyOf, takeBytes, isUnusable, cloneBody;
 
 /** What Request and Response have in common. */
 class Body {
@@ -80,6 +80,7 @@ class Body {
       owner.#stream = stream;
       owner.#empty = false;
     };
+    hasBody = (owner) => !owner.#empty;
     isUnusable = (owner) => !owner.#empty && (owner.bodyUsed || Boolean(owner.#stream?.locked));
     takeBytes = async (owner) => {
       if (owner.#empty) return new Uint8Array();
@@ -104,7 +105,7 @@ class Body {
     bodyOf = (owner) => {
       if (owner.#empty) return null;
       if (isUnusable(owner)) throw new TypeError('the body has already been read, or is being read');
-      if (owner.#stream !== undefined) return owner.#stream;
+      if (owner.#stream !== undefined) return relay(owner.#stream);
       owner.#used = true;
       return owner.#bytes;
     };
@@ -115,6 +116,20 @@ const spent = () => {
   const stream = new ReadableStream({ start(controller) { controller.close(); } });
   stream._disturbed = true;
   return stream;
+};
+
+// The old owner's stream is used up at once: a reader of ours has it.
+const relay = (stream) => {
+  const reader = call(getReader, stream);
+  stream._disturbed = true;
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await reader.read();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
 };
 
 const METHODS = { __proto__: null, DELETE: 1, GET: 1, HEAD: 1, OPTIONS: 1, POST: 1, PUT: 1 };
@@ -136,7 +151,7 @@ export class Request extends Body {
     super();
     const options = dictionary(init, 'Request'), from = isObject(input) && #url in input ? input : undefined;
     if (from === undefined) {
-      const url = new URL(String(input));
+      const url = new URL(toText(input));
       if (url.username !== '' || url.password !== '') throw new TypeError('Request: the URL has credentials');
       this.#url = url.href;
       this.#fields = {
@@ -151,7 +166,7 @@ export class Request extends Body {
     for (let i = 0; i < fieldNames.length; i++) {
       const name = fieldNames[i], value = options[name];
       if (value === undefined) continue;
-      const choices = CHOICES[name], text = name === 'keepalive' ? Boolean(value) : String(value);
+      const choices = CHOICES[name], text = name === 'keepalive' ? Boolean(value) : toText(value);
       if (choices !== undefined) {
         let known = false;
         for (let j = 0; j < choices.length; j++) known ||= choices[j] === text;
@@ -161,7 +176,7 @@ export class Request extends Body {
     }
     const { method, headers, body, signal, duplex } = options;
     if (method !== undefined) {
-      const text = String(method), upper = toUpperCase(text);
+      const text = toText(method), upper = toUpperCase(text);
       if (!test(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, text) || test(/^(CONNECT|TRACE|TRACK)$/, upper)) {
         throw new TypeError(`Request: '${text}' is no method that can be used`);
       }
@@ -171,7 +186,7 @@ export class Request extends Body {
     this.#signal = following(signal === undefined ? from?.#signal : signal ?? undefined);
     this.#headers = new Headers(headers ?? from?.#headers);
     const given = body !== undefined && body !== null;
-    if ((given || (from !== undefined && from.body !== null)) && (this.#method === 'GET' || this.#method === 'HEAD')) {
+    if ((given || (from !== undefined && hasBody(from))) && (this.#method === 'GET' || this.#method === 'HEAD')) {
       throw new TypeError(`Request: a request with method ${this.#method} cannot have a body`);
     }
     if (given) {
@@ -181,12 +196,9 @@ export class Request extends Body {
       }
       setBody(this, content);
       if (type !== undefined && !this.#headers.has('content-type')) this.#headers.set('content-type', type);
-    } else if (from !== undefined && from.body !== null) {
+    } else if (from !== undefined && hasBody(from)) {
       const taken = bodyOf(from);
-      if (taken instanceof ReadableStream) {
-        // The old owner's stream is used up by a reader of ours.
-        setBody(this, { stream: new ReadableStream(relay(taken)) });
-      } else setBody(this, { bytes: taken });
+      setBody(this, taken instanceof ReadableStream ? { stream: taken } : { bytes: taken });
     }
   }
 
@@ -220,18 +232,6 @@ export class Request extends Body {
       : undefined);
   }
 }
-const relay = (stream) => {
-  const reader = call(getReader, stream);
-  return {
-    async pull(controller) {
-      const { done, value } = await reader.read();
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    cancel: (reason) => reader.cancel(reason),
-  };
-};
-
 const isNullStatus = (status) => status === 101 || status === 103 || status === 204 || status === 205 || status === 304;
 
 let responseFacts, respond;
@@ -241,7 +241,7 @@ export class Response extends Body {
   constructor(body = null, init = undefined) {
     super();
     const { status = 200, statusText = '', headers } = dictionary(init, 'Response');
-    const code = Number(status), reason = String(statusText);
+    const code = Number(status), reason = toText(statusText);
     if (!(code >= 200 && code <= 599)) throw new RangeError(`Response: ${code} is no status from 200 to 599`);
     if (test(/[^\t\x20-\x7e\x80-\xff]/, reason)) throw new TypeError('Response: the status text has wrong characters');
     this.#status = trunc(code);
@@ -284,7 +284,7 @@ export class Response extends Body {
   }
   static redirect(url, status = 302) {
     need(arguments.length, 1, 'Response.redirect');
-    const target = new URL(String(url)), code = Number(status);
+    const target = new URL(toText(url)), code = Number(status);
     if (code !== 301 && code !== 302 && code !== 303 && code !== 307 && code !== 308) {
       throw new RangeError(`Response.redirect: ${code} is no status of a redirect`);
     }

@@ -1,7 +1,7 @@
 // FormData, and multipart/form-data both ways.
 import {
-  String, Symbol, TypeError, Uint8Array, concat, copyBytes, decode, encode, find, idl, isObject,
-  natives, need, pairIterator, push, replace, slice, splice, subarray, toLowerCase, toWellFormed, typedLength, split, exec,
+  Symbol, TypeError, Uint8Array, concat, copyBytes, decode, encode, exec, find, idl, isObject, natives, need,
+  pairIterator, push, replace, slice, splice, split, subarray, toLowerCase, toText, toWellFormed, typedLength,
 } from './primordials.js';
 import { File, blobBytes, fileFacts, isBlob, makeBlob } from './blob.js';
 
@@ -10,8 +10,8 @@ let entriesOf, isFormData;
 export { entriesOf, isFormData };
 
 const entry = (name, value, filename) => {
-  name = toWellFormed(String(name));
-  if (!isBlob(value)) return [name, toWellFormed(String(value))];
+  name = toWellFormed(toText(name));
+  if (!isBlob(value)) return [name, toWellFormed(toText(value))];
   const facts = fileFacts(value);
   if (facts !== undefined && filename === undefined) return [name, value];
   const lastModified = facts?.lastModified;
@@ -42,16 +42,16 @@ export class FormData {
     for (let i = entries.length - 1; i > at; i--) if (entries[i][0] === made[0]) splice(entries, i, 1);
   }
   delete(name) {
-    const key = String(name), entries = this.#entries;
+    const key = toText(name), entries = this.#entries;
     for (let i = entries.length - 1; i >= 0; i--) if (entries[i][0] === key) splice(entries, i, 1);
   }
   get(name) {
-    const key = String(name), entries = this.#entries;
+    const key = toText(name), entries = this.#entries;
     for (let i = 0; i < entries.length; i++) if (entries[i][0] === key) return entries[i][1];
     return null;
   }
   getAll(name) {
-    const key = String(name), entries = this.#entries, found = [];
+    const key = toText(name), entries = this.#entries, found = [];
     for (let i = 0; i < entries.length; i++) if (entries[i][0] === key) push(found, entries[i][1]);
     return found;
   }

@@ -1,17 +1,17 @@
 // Headers.
 import {
-  Map, String, Symbol, TypeError, getOwnPropertyDescriptor, idl, isObject, join, mapDelete, mapEach, mapGet, mapHas, mapSet,
-  need, ownKeys, pairIterator, push, replace, sliceArray, sort, test, toLowerCase,
+  Map, Symbol, TypeError, getOwnPropertyDescriptor, idl, isObject, join, mapDelete, mapEach, mapGet, mapHas, mapSet,
+  need, ownKeys, pairIterator, push, replace, sliceArray, sort, test, toLowerCase, toText,
 } from './primordials.js';
 
 const HeadersIterator = pairIterator('Headers');
 const nameOf = (name) => {
-  const text = String(name);
+  const text = toText(name);
   if (!test(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, text)) throw new TypeError(`Headers: '${text}' is no header name`);
   return toLowerCase(text);
 };
 const valueOf = (value) => {
-  const text = replace(String(value), /^[\t\n\r ]+|[\t\n\r ]+$/g, '');
+  const text = replace(toText(value), /^[\t\n\r ]+|[\t\n\r ]+$/g, '');
   if (test(/[\0\r\n]|[^\0-\xff]/, text)) throw new TypeError('Headers: the value has characters that no header may have');
   return text;
 };

@@ -1,6 +1,6 @@
 // The web's globals, evaluated into every image before anything of a template is. What the engine has natively (timers,
 // TextEncoder, atob, DOMException, performance, ...) stays as it is.
-import { DOMException, getter, natives, push } from './primordials.js';
+import { DOMException, getter, natives, push, test } from './primordials.js';
 import * as streams from 'web-streams-polyfill';
 import { CustomEvent, Event, EventTarget, reportError } from './events.js';
 import { AbortController, AbortSignal, isSignal } from './abort.js';
@@ -65,5 +65,7 @@ const globals = {
 for (const name of Object.keys(globals)) {
   Object.defineProperty(globalThis, name, { value: globals[name], writable: true, configurable: true, enumerable: false });
 }
+// The bundler renames what shares its name with a global.
+Object.defineProperty(structuredClone, 'name', { value: 'structuredClone', configurable: true });
 // For the modules that bring what belongs to these classes, such as fetch. The prelude deletes `__web`.
 Object.assign(natives, { bodyOf, requestFacts, respond, sorted, describe });

@@ -1,5 +1,5 @@
 // In the place of @exodus/bytes, which brings tables of every old encoding: URLs are made of UTF-8 here.
-import { encode } from './primordials.js';
+import { String, encode } from './primordials.js';
 
 const hex = [];
 for (let byte = 0; byte < 256; byte++) hex[byte] = `%${byte < 16 ? '0' : ''}${byte.toString(16).toUpperCase()}`;

@@ -48,6 +48,9 @@ export const decode = (bytes) => decodeText(new Decoder(), bytes);
 export const natives = globalThis.__web;
 export const { kindOf } = natives;
 
+/** As the platform converts: a symbol is an error. */
+export const toText = (value) => `${value}`;
+
 export const isObject = (value) => (typeof value === 'object' && value !== null) || typeof value === 'function';
 export const isBuffer = (value) => isObject(value) && kindOf(value) === 'ArrayBuffer';
 
