@@ -102,7 +102,7 @@ impl Engine {
             Some(image) => image,
             None => images.get(&hash, |hash| builder.image(hash, &[], &[]))?,
         };
-        let registry = Registry::new(config.modules, bare.builtins().to_vec());
+        let registry = Registry::new(config.modules, bare.builtins(), bare.globals());
         let threads = Threads::start(config.threads)?;
         Ok(Engine(Arc::new(Inner { builder, registry, images, threads, slots, _epochs: epochs, work })))
     }

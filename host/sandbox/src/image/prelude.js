@@ -32,6 +32,7 @@
     },
   };
   defineProperty(globalThis, "__facades", { value: facades, configurable: true });
+  delete globalThis.__web;
 
   // The library that is being evaluated: the globals that were there before, and what it exports.
   let before, exports, empty;
