@@ -72,6 +72,11 @@ impl Module {
         crate::typescript::declarations(self)
     }
 
+    /// Its functions, as the declarations say.
+    pub fn functions(&self) -> Vec<crate::FunctionFacts> {
+        crate::typescript::functions(&self.dts())
+    }
+
     pub(crate) fn link(&'static self, linker: &mut Linker<Host>, slot: usize) -> wasmtime::Result<()> {
         match &self.interface {
             Some(interface) => {
