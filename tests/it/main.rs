@@ -23,6 +23,7 @@ mod killing;
 mod libraries;
 mod limits;
 mod logs;
+mod metering;
 mod npm;
 mod readme;
 mod recursion;

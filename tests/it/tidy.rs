@@ -181,13 +181,17 @@ fn every_module_is_complete() {
             let documented = lines[..at].last().is_some_and(|doc| doc.starts_with("///"));
             lacks(documented, format!("documentation in its WIT: {line}"));
             let function = line.split(':').next().unwrap_or_default();
-            lacks(!["-start", "-take"].iter().any(|end| function.ends_with(end)), format!("another name for {function}"));
+            lacks(
+                !["-start", "-take"].iter().any(|end| function.ends_with(end)),
+                format!("another name for {function}"),
+            );
         }
     }
     assert!(missing.is_empty(), "what is missing:\n  {}", missing.join("\n  "));
     for entry in std::fs::read_dir(top().join("wit")).unwrap() {
         let folder = entry.unwrap().file_name().into_string().unwrap();
-        let known = folder == "session" || sandbox::Config::default().modules.iter().any(|module| module.name == folder);
+        let known =
+            folder == "session" || sandbox::Config::default().modules.iter().any(|module| module.name == folder);
         assert!(known, "wit/{folder}: no module of that name is in ALL");
     }
 }

@@ -35,5 +35,5 @@ pub use registry::{Refusal, RefusalReason, Registry};
 pub use root::{Root, SourceError};
 pub use sandbox::{Event, Events, Metrics, Mode, ModuleUsage, Outcome, Ran, Sandbox, Script, Setup};
 pub use services::{Policy, Services};
-pub use typescript::{FunctionFacts, declarations_of};
 pub use turn::{Turn, Waiting};
+pub use typescript::{FunctionFacts, declarations_of};

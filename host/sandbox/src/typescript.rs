@@ -72,14 +72,18 @@ pub(crate) fn functions(declarations: &str) -> Vec<FunctionFacts> {
 
 /// What editors are told of a session that has these modules: the globals, and each module under both of its names.
 pub fn declarations_of(modules: &[&Module]) -> String {
-    let mut out = String::from("// What sessions of this template see. For `tsc` and editors: \"lib\": [\"es2024\"], \"types\": [].\n\n");
+    let mut out = String::from(
+        "// What sessions of this template see. For `tsc` and editors: \"lib\": [\"es2024\"], \"types\": [].\n\n",
+    );
     out.push_str(GLOBALS);
     if modules.is_empty() {
         out.push_str("/** This template lists no modules. */\ndeclare function require(name: never): never;\n");
     }
     for module in modules {
         let name = module.name;
-        out.push_str(&format!("declare function require(name: \"{name}\" | \"node:{name}\"): typeof import(\"{name}\");\n"));
+        out.push_str(&format!(
+            "declare function require(name: \"{name}\" | \"node:{name}\"): typeof import(\"{name}\");\n"
+        ));
     }
     for module in modules {
         out.push('\n');

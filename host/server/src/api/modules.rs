@@ -78,9 +78,10 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Answer {
 }
 
 fn find(app: &App, name: &str) -> Result<&'static Module, Fault> {
-    app.engine.registry().look_up(name).map_err(|refusal| {
-        Fault::new(ErrorCode::NotFound, refusal.to_string()).with("module", &refusal.module)
-    })
+    app.engine
+        .registry()
+        .look_up(name)
+        .map_err(|refusal| Fault::new(ErrorCode::NotFound, refusal.to_string()).with("module", &refusal.module))
 }
 
 pub(super) async fn get(State(app): State<Arc<App>>, PathName(name): PathName) -> Answer {
