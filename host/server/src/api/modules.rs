@@ -21,6 +21,8 @@ pub(super) struct ModuleObject {
     /// The WIT interface that an image imports for it; none for a module in JavaScript alone.
     interface: Option<&'static str>,
     docs: &'static str,
+    /// Why sessions of this server can't use it: null when they can. Listing it is no error, calling it is.
+    unavailable: Option<String>,
     wit: Option<&'static str>,
     dts: String,
     /// JSON Schema of `config`, the module's grant in a template.
@@ -28,19 +30,19 @@ pub(super) struct ModuleObject {
     grant_schema: &'static RawValue,
 }
 
-impl TryFrom<&'static Module> for ModuleObject {
-    type Error = Fault;
-    fn try_from(module: &'static Module) -> Result<Self, Fault> {
+impl ModuleObject {
+    fn new(app: &App, module: &'static Module) -> Result<Self, Fault> {
         let Module { name, version, docs, grant_schema, .. } = *module;
         let side = module.interface.as_ref();
         let (interface, wit) = (side.map(|side| side.name), side.map(|side| side.wit));
         let grant_schema = serde_json::from_str(grant_schema).map_err(Fault::internal)?;
-        Ok(ModuleObject { name, version, interface, docs, wit, dts: module.dts(), grant_schema })
+        let unavailable = (module.unavailable)(app.engine.policy());
+        Ok(ModuleObject { name, version, interface, docs, unavailable, wit, dts: module.dts(), grant_schema })
     }
 }
 
 pub(super) async fn list(State(app): State<Arc<App>>) -> Answer {
-    ok(&app.engine.registry().modules().map(ModuleObject::try_from).collect::<Result<Vec<_>, _>>()?)
+    ok(&app.engine.registry().modules().map(|module| ModuleObject::new(&app, module)).collect::<Result<Vec<_>, _>>()?)
 }
 
 pub(super) async fn get(State(app): State<Arc<App>>, PathName(name): PathName) -> Answer {
@@ -48,5 +50,5 @@ pub(super) async fn get(State(app): State<Arc<App>>, PathName(name): PathName) -
     let missing = |refusal: sandbox::Refusal| {
         Fault::new(ErrorCode::NotFound, refusal.to_string()).with("module", &refusal.module)
     };
-    ok(&ModuleObject::try_from(found.map_err(missing)?)?)
+    ok(&ModuleObject::new(&app, found.map_err(missing)?)?)
 }
