@@ -1,10 +1,15 @@
 //! What modules reach beyond the session itself. The server, which has a database and an operator, brings it along; what
 //! is not brought is not there, and the module says so.
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// What the operator of a process allows, whatever templates say.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct Policy {}
+pub struct Policy {
+    /// Programs of this machine that `exec` may start, by the name that scripts use; absolute paths. None: it is off.
+    pub programs: BTreeMap<String, PathBuf>,
+}
 
 /// What one session is given of its tenant's.
 #[derive(Clone, Debug, Default)]

@@ -26,6 +26,13 @@ pub(crate) fn declarations(module: &Module) -> String {
         out.push('\n');
     }
     out.push_str(&format!("}}\ndeclare module \"node:{name}\" {{\n  export * from \"{name}\";\n}}\n"));
+    for (part, export) in module.parts {
+        for named in [(*part).to_owned(), format!("node:{part}")] {
+            out.push_str(&format!(
+                "declare module \"{named}\" {{\n  import {{ {export} }} from \"{name}\";\n  export = {export};\n}}\n"
+            ));
+        }
+    }
     out
 }
 

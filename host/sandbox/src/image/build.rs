@@ -121,6 +121,7 @@ impl Builder {
             (module.name, module.version).hash(&mut hash);
             module.interface.as_ref().map(|interface| (interface.name, interface.wit)).hash(&mut hash);
             facades::source(module).hash(&mut hash);
+            module.parts.hash(&mut hash);
         }
         for library in libraries {
             (library.name(), library.digest()).hash(&mut hash);
@@ -308,11 +309,13 @@ impl Warm {
         store.data_mut().package.clear();
         eval(&guest, &mut store, PRELUDE_NAME, facades::FINISH)?;
         let mut module_exports = BTreeMap::new();
-        for module in modules {
-            let names = format!("Object.keys(require({:?})).join()", module.name);
+        let names =
+            modules.iter().flat_map(|module| [module.name].into_iter().chain(module.parts.iter().map(|part| part.0)));
+        for name in names {
+            let names = format!("Object.keys(require({name:?})).join()");
             let names = eval(&guest, &mut store, PRELUDE_NAME, &names)?;
             let names = names.split(',').filter(|name| is_identifier(name)).map(str::to_owned).collect();
-            module_exports.insert(module.name.to_owned(), names);
+            module_exports.insert(name.to_owned(), names);
         }
         let mut facts = Vec::new();
         while let Some((library, step)) = plan.step(facts.len()) {

@@ -23,6 +23,8 @@ pub(super) struct ModuleObject {
     /// The WIT interface that an image imports for it; none for a module in JavaScript alone.
     interface: Option<&'static str>,
     docs: &'static str,
+    /// Why sessions of this server can't use it: null when they can. Listing it is no error, calling it is.
+    unavailable: Option<String>,
     wit: Option<&'static str>,
     /// TypeScript declarations of what `require` answers.
     dts: String,
@@ -55,9 +57,8 @@ struct Limit {
     docs: &'static str,
 }
 
-impl TryFrom<&'static Module> for ModuleObject {
-    type Error = Fault;
-    fn try_from(module: &'static Module) -> Result<Self, Fault> {
+impl ModuleObject {
+    fn new(app: &App, module: &'static Module) -> Result<Self, Fault> {
         let Module { name, version, docs, grant_schema, .. } = *module;
         let side = module.interface.as_ref();
         let (interface, wit) = (side.map(|side| side.name), side.map(|side| side.wit));
@@ -69,12 +70,14 @@ impl TryFrom<&'static Module> for ModuleObject {
         let functions = module.functions().into_iter();
         let functions = functions.map(|f| Function { name: f.name, signature: f.signature, docs: f.docs }).collect();
         let limits = module.limits.iter().map(|&(name, value, docs)| Limit { name, value, docs }).collect();
-        Ok(ModuleObject { name, version, interface, docs, wit, dts: module.dts(), functions, limits, grant_schema })
+        let unavailable = (module.unavailable)(app.engine.policy());
+        let dts = module.dts();
+        Ok(ModuleObject { name, version, interface, docs, unavailable, wit, dts, functions, limits, grant_schema })
     }
 }
 
 pub(super) async fn list(State(app): State<Arc<App>>) -> Answer {
-    ok(&app.engine.registry().modules().map(ModuleObject::try_from).collect::<Result<Vec<_>, _>>()?)
+    ok(&app.engine.registry().modules().map(|module| ModuleObject::new(&app, module)).collect::<Result<Vec<_>, _>>()?)
 }
 
 fn find(app: &App, name: &str) -> Result<&'static Module, Fault> {
@@ -85,7 +88,7 @@ fn find(app: &App, name: &str) -> Result<&'static Module, Fault> {
 }
 
 pub(super) async fn get(State(app): State<Arc<App>>, PathName(name): PathName) -> Answer {
-    ok(&ModuleObject::try_from(find(&app, &name)?)?)
+    ok(&ModuleObject::new(&app, find(&app, &name)?)?)
 }
 
 /// `GET /modules/{name}/types`.
