@@ -139,6 +139,8 @@ pub(crate) struct Inner {
     pub(crate) guest: Guest,
     pub(crate) image: Arc<Image>,
     started: bool,
+    /// The run has no source: it ends when no ticket is out.
+    pub(crate) lingers: bool,
     // Last, so that the place in the pool is free before the count says so.
     _slot: Slot,
 }
@@ -167,7 +169,7 @@ impl Sandbox {
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(Sandbox { inner: Box::new(Inner { store, guest, image, started: false, _slot: slot }) })
+        Ok(Sandbox { inner: Box::new(Inner { store, guest, image, started: false, lingers: false, _slot: slot }) })
     }
 
     /// The image that it was started from.

@@ -190,6 +190,26 @@ impl Local {
         source: &Source,
         mode: Mode,
         interrupts: &Interrupts,
+        console: impl FnMut(ConsoleLevel, String) -> io::Result<()>,
+    ) -> anyhow::Result<Ran> {
+        self.follow(sandbox, Some((source.clone(), mode)), interrupts, console)
+    }
+
+    /// Goes on until nothing is left of what runs began, under the limits of one more run.
+    pub fn linger(
+        &self,
+        sandbox: Sandbox,
+        interrupts: &Interrupts,
+        console: impl FnMut(ConsoleLevel, String) -> io::Result<()>,
+    ) -> anyhow::Result<Ran> {
+        self.follow(sandbox, None, interrupts, console)
+    }
+
+    fn follow(
+        &self,
+        sandbox: Sandbox,
+        source: Option<(Source, Mode)>,
+        interrupts: &Interrupts,
         mut console: impl FnMut(ConsoleLevel, String) -> io::Result<()>,
     ) -> anyhow::Result<Ran> {
         let (send, receive) = mpsc::channel();
@@ -198,7 +218,7 @@ impl Local {
             let stop = stop.clone();
             move || stop.cancel()
         });
-        self.dispatch(sandbox, source.clone(), mode, &stop, send);
+        self.dispatch(sandbox, source, &stop, send);
         let mut written = Ok(());
         for said in receive {
             match said {
@@ -223,7 +243,7 @@ impl Local {
     pub fn probe(&self, sandbox: Sandbox, source: Source, patience: Duration) -> Option<Ran> {
         let (send, receive) = mpsc::channel();
         let stop = Stop::default();
-        self.dispatch(sandbox, source, Mode::Script, &stop, send);
+        self.dispatch(sandbox, Some((source, Mode::Script)), &stop, send);
         let mut wait = patience;
         loop {
             match receive.recv_timeout(wait) {
@@ -239,7 +259,7 @@ impl Local {
         }
     }
 
-    fn dispatch(&self, sandbox: Sandbox, source: Source, mode: Mode, stop: &Stop, send: mpsc::Sender<Said>) {
+    fn dispatch(&self, sandbox: Sandbox, source: Option<(Source, Mode)>, stop: &Stop, send: mpsc::Sender<Said>) {
         let stop = stop.clone();
         let events = send.clone();
         let first = move || {
@@ -249,6 +269,7 @@ impl Local {
                     drop(events.send(Said::Console(level, text)));
                 }
             });
+            let Some((source, mode)) = source else { return sandbox.linger(&stop, events) };
             sandbox.run(Script { prologue: "", source: &source.text, name: &source.name, mode }, &stop, events)
         };
         self.engine.run(first, move |ran| drop(send.send(Said::Done(Box::new(ran)))));

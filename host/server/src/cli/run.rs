@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use model::{ConsoleLevel, ErrorCode, Exception, JsType, Limits, Value};
-use sandbox::{Metrics, Mode, Outcome};
+use sandbox::{Metrics, Mode, Outcome, Sandbox};
 use serde::Serialize;
 
 use super::Globals;
@@ -87,17 +87,29 @@ fn execute(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     };
     let sandbox = local.start(limits, &root)?;
     let mut events = Vec::new();
-    let ran = local.run(sandbox, &source, mode, &interrupts, |level, text| {
+    let mut console = |level, text: String| {
         if args.json {
             events.push(Event { seq: events.len() + 1, ty: "console", payload: Payload { level, text } });
             return Ok(());
         }
         printing::console(level, &text)
-    })?;
+    };
+    let mut ran = local.run(sandbox, &source, mode, &interrupts, &mut console)?;
+    if !args.json {
+        print(&ran.outcome, &source, &limits)?;
+    }
+    // As elsewhere, the program ends when its last timer has.
+    if let Some(sandbox) = ran.sandbox.take().filter(Sandbox::has_leftovers) {
+        let left = local.linger(sandbox, &interrupts, &mut console)?;
+        if let Outcome::Exception(_) = left.outcome {
+            ran.outcome = left.outcome;
+            if !args.json {
+                print(&ran.outcome, &source, &limits)?;
+            }
+        }
+    }
     if args.json {
         Report::new(&ran.outcome, events, ran.metrics).print()?;
-    } else {
-        print(&ran.outcome, &source, &limits)?;
     }
     Ok(exit_code(&ran.outcome))
 }
