@@ -77,6 +77,7 @@ impl Engine {
     /// later ones read it, which takes milliseconds.
     pub fn new(config: Config) -> Result<Engine, Error> {
         let slots = Arc::new(Slots { live: AtomicU32::new(0), max: config.sessions_max });
+        crate::typescript::cache_in(&config.data_dir);
         let builder = Builder::new(&config.data_dir, slots.clone(), |pool| configure(&config, pool))?;
         let images = Images::default();
         let epochs = config.epochs.then(|| EpochThread::start(builder.runtime().clone())).transpose()?;
