@@ -7,6 +7,7 @@ mod erase;
 mod layout;
 
 use oxc_allocator::Allocator;
+use oxc_ast::ast::Statement;
 use oxc_codegen::{Codegen, CodegenOptions, CommentOptions};
 use oxc_diagnostics::{Diagnostics, OxcDiagnostic};
 use oxc_isolated_declarations::{IsolatedDeclarations, IsolatedDeclarationsOptions};
@@ -36,7 +37,9 @@ pub fn strip(source: &str, module: bool) -> Result<Stripped, SyntaxError> {
     let source_type = if module { SourceType::ts() } else { SourceType::unambiguous().with_typescript(true) };
     let parsed = Parser::new(&allocator, source, source_type).parse();
     check(source, &parsed.diagnostics)?;
-    let module = module || parsed.module_record.has_module_syntax;
+    // The parser counts an await as well; a script may have that.
+    let speaks = |statement: &Statement<'_>| statement.as_module_declaration().is_some();
+    let module = module || parsed.program.body.iter().any(speaks) || !parsed.module_record.import_metas.is_empty();
     match erase::erase(source, &parsed.program) {
         Ok(Some(javascript)) => Ok(Stripped { javascript, module }),
         Ok(None) => Ok(Stripped { javascript: lower(source)?, module }),

@@ -80,7 +80,7 @@ impl Place {
                 let source = input.clone();
                 return Ok(Prepared { what, source, mode: Mode::Script, prologue: String::new() });
             }
-            What::File { path, .. } => (path, path.ends_with(".mjs")),
+            What::File { path, .. } => (path, [".mjs", ".mts"].iter().any(|extension| path.ends_with(extension))),
             What::Startup { path, mode } => (path, *mode == StartupMode::Module),
         };
         if module && !self.esm {

@@ -3,6 +3,7 @@
 //! nothing. Types become blanks, so that stack traces show the author's lines and columns without a source map.
 use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use wasmtime::{Config, Engine, InstancePre, Linker, Module, OptLevel, Store, StoreLimits, StoreLimitsBuilder, Trap};
 
@@ -78,7 +79,7 @@ pub(crate) fn is_typescript_name(name: &str) -> bool {
 }
 
 /// Whether a TypeScript file of that name is an ES module whatever it holds.
-pub(crate) fn is_module_name(name: &str) -> bool {
+fn is_module_name(name: &str) -> bool {
     name.ends_with(".mts")
 }
 
@@ -145,9 +146,24 @@ fn trapped(error: &wasmtime::Error) -> String {
     .to_owned()
 }
 
+/// Gets the converter ready, on another thread's time. Answers how long that was: seconds for the first source on a data
+/// directory, milliseconds for the first of a process, then nothing.
+pub(crate) fn prepare() -> Duration {
+    if COMPILED.get().is_some() {
+        return Duration::ZERO;
+    }
+    let started = Instant::now();
+    // A failure is told by whoever converts.
+    std::thread::scope(|scope| drop(scope.spawn(|| converter().is_ok()).join()));
+    started.elapsed()
+}
+
+fn converter() -> &'static Result<InstancePre<StoreLimits>, String> {
+    COMPILED.get_or_init(|| compiled().map_err(|error| format!("{error:#}")))
+}
+
 fn run(source: &str, what: What) -> wasmtime::Result<Vec<u8>> {
-    let compiled = COMPILED.get_or_init(|| compiled().map_err(|error| format!("{error:#}")));
-    let converter = compiled.as_ref().map_err(|error| wasmtime::Error::msg(error.clone()))?;
+    let converter = converter().as_ref().map_err(|error| wasmtime::Error::msg(error.clone()))?;
     let limits = StoreLimitsBuilder::new().memory_size(MEMORY_BYTES + source.len() * MEMORY_PER_BYTE).build();
     let mut store = Store::new(converter.module().engine(), limits);
     store.limiter(|limits| limits);
