@@ -1,4 +1,4 @@
-//! Case files: JavaScript under `tests/cases/`, run through `vm-system run`, that says in comments what it expects.
+//! Case files: JavaScript and TypeScript under `tests/cases/`, run through `vm-system run`, that says in comments what it expects.
 //!
 //! ```text
 //! // flags: --module fs --root ROOT   flags of `run`; ROOT is a fresh directory, SECRET a file beside it
@@ -23,7 +23,7 @@ macro_rules! directories {
         $(#[test] fn $name() { run_directory(stringify!($name)); })*
     };
 }
-directories!(ambient, builtins, console, errors, fs, language, modules, values);
+directories!(ambient, builtins, console, errors, fs, language, modules, typescript, values);
 
 #[test]
 fn every_directory_has_a_test() {

@@ -31,3 +31,4 @@ mod restart;
 mod session;
 mod starvation;
 mod tidy;
+mod typescript;

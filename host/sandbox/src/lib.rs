@@ -30,5 +30,5 @@ pub use modules::Module;
 pub use modules::echo::ECHO;
 pub use registry::{Refusal, RefusalReason, Registry};
 pub use root::{Root, SourceError};
-pub use typescript::{Stripped, SyntaxError, declarations_of, strip};
 pub use sandbox::{Console, Metrics, Mode, Outcome, Ran, Sandbox, Script, Setup};
+pub use typescript::{Stripped, SyntaxError, declarations_of, strip};

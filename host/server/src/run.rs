@@ -29,6 +29,8 @@ pub enum What {
     Repl {
         /// It.
         input: String,
+        /// It is TypeScript.
+        typescript: bool,
     },
     /// A file of the worktree.
     File {
@@ -76,7 +78,7 @@ impl Place {
     /// Reads what is to run.
     pub(crate) async fn prepare(&self, what: What) -> Result<Prepared, Fault> {
         let (path, module) = match &what {
-            What::Repl { input } => {
+            What::Repl { input, .. } => {
                 let source = input.clone();
                 return Ok(Prepared { what, source, mode: Mode::Script, prologue: String::new() });
             }
@@ -250,7 +252,7 @@ impl Runner {
     pub(crate) fn row(&self, run: &LiveRun, prepared: &Prepared) -> NewExecution {
         let json = |text: &str| RawValue::from_string(text.to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned());
         let (kind, input, path, args, env) = match &prepared.what {
-            What::Repl { input } => (ExecutionKind::Repl, Some(input.clone()), None, json("[]"), json("{}")),
+            What::Repl { input, .. } => (ExecutionKind::Repl, Some(input.clone()), None, json("[]"), json("{}")),
             What::File { path, args, env } => {
                 (ExecutionKind::RunFile, None, Some(path.clone()), args.clone(), env.clone())
             }
@@ -377,9 +379,9 @@ impl Runner {
 /// On a guest's thread: everything from the first event to the encoded result.
 fn on_thread(sandbox: Sandbox, run: &Arc<LiveRun>, prepared: &Prepared) -> Finished {
     let name = match &prepared.what {
-        What::Repl { input } => {
+        What::Repl { input, typescript } => {
             run.push(&Payload::InputEcho { text: input.clone() });
-            "<repl>"
+            if *typescript { "<repl>.ts" } else { "<repl>" }
         }
         What::File { path, .. } | What::Startup { path, .. } => path,
     };

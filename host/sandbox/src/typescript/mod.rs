@@ -3,8 +3,8 @@ mod declarations;
 mod strip;
 
 pub(crate) use declarations::{declarations, parameters};
-pub(crate) use strip::{cache_in, is_typescript_name, prepare, strip_line};
 pub use strip::{Stripped, SyntaxError, declarations_of, strip};
+pub(crate) use strip::{cache_in, is_typescript_name, prepare, strip_line};
 
 #[cfg(test)]
 mod tests;

@@ -10,21 +10,32 @@ const BLANKED: &[(&str, &str)] = &[
     ("const b = x as any as T;", "const b = x            ;"),
     ("const b = x satisfies T<U>", "const b = x               "),
     ("x!.y![0]!()", "x .y [0] ()"),
-    ("function f<T extends U>(this: W, a?: A, ...b: B[]): a is T { return a as T }",
-     "function f             (         a    , ...b     )         { return a      }"),
+    (
+        "function f<T extends U>(this: W, a?: A, ...b: B[]): a is T { return a as T }",
+        "function f             (         a    , ...b     )         { return a      }",
+    ),
     ("const f = <T,>(a: T): T => a", "const f =     (a   )    => a"),
     ("const f = async <T,>(a: T): Promise<T> => a", "const f = async     (a   )             => a"),
     ("f<A, B>(x); new C<D>(); t<E>`x`; f?.<A>()", "f      (x); new C   (); t   `x`; f?.   ()"),
     ("interface A { b: C }\nlet x", ";                   \nlet x"),
     ("type A = B;", ";          "),
-    ("declare const a: 1; declare function f(): void; declare module 'x' { } declare global { }",
-     ";                   ;                           ;                      ;                 "),
+    (
+        "declare const a: 1; declare function f(): void; declare module 'x' { } declare global { }",
+        ";                   ;                           ;                      ;                 ",
+    ),
     ("function f(): void;\nfunction f(a?: 1) { }", ";                  \nfunction f(a    ) { }"),
-    ("abstract class A<T> extends B<T> implements C, D<T> { }", "         class A    extends B                       { }"),
-    ("class A { private readonly a: 1 = 1; public static b?: 2; declare c: 3; abstract d(): void; [k: string]: any }",
-     "class A {                  a    = 1;        static b    ; ;             ;                   ;                }"),
-    ("class A { private async *f?<T>(): T { } protected get x(): 1 { return 1 } override y() { } }",
-     "class A {         async *f     ()    { }           get x()    { return 1 }          y() { } }"),
+    (
+        "abstract class A<T> extends B<T> implements C, D<T> { }",
+        "         class A    extends B                       { }",
+    ),
+    (
+        "class A { private readonly a: 1 = 1; public static b?: 2; declare c: 3; abstract d(): void; [k: string]: any }",
+        "class A {                  a    = 1;        static b    ; ;             ;                   ;                }",
+    ),
+    (
+        "class A { private async *f?<T>(): T { } protected get x(): 1 { return 1 } override y() { } }",
+        "class A {         async *f     ()    { }           get x()    { return 1 }          y() { } }",
+    ),
     ("class A { a = 1\n private [b] = 2\n public *c() {} }", "class A { a = 1\n ;       [b] = 2\n ;      *c() {} }"),
     ("class A { get: any\n foo() {} }", "class A { get;    \n foo() {} }"),
     ("class A { constructor(x); constructor(x?: 1) { } }", "class A { ;               constructor(x    ) { } }"),
@@ -35,15 +46,23 @@ const BLANKED: &[(&str, &str)] = &[
     ("const f = async <\n T\n>(a: T) => a", "const f = async (\n  \n  a   ) => a"),
     ("try { } catch (e: unknown) { }", "try { } catch (e         ) { }"),
     ("for (const x of y as any[]) { }", "for (const x of y         ) { }"),
-    ("import type { A } from 'a'; import { type B, c } from 'b'; c", ";                           import {         c } from 'b'; c"),
+    (
+        "import type { A } from 'a'; import { type B, c } from 'b'; c",
+        ";                           import {         c } from 'b'; c",
+    ),
     ("import D, { type E } from 'd'; D", "import D, {        } from 'd'; D"),
     ("import D, * as N from 'd'; let x: N.T = D", "import D         from 'd'; let x      = D"),
     ("import { A } from 'a'; let x: A; export { x }", ";                      let x   ; export { x }"),
     ("import { A } from 'a'; export { A }", "import { A } from 'a'; export { A }"),
     ("import 'a'; import { } from 'b'", "import 'a'; import { } from 'b'"),
-    ("interface I {} const v = 1; export { I, v, type I as J }", ";              const v = 1; export {    v,             }"),
-    ("export type { A } from 'a'; export { type B, c } from 'b'; export type * from 'c'",
-     ";                           export {         c } from 'b'; ;                    "),
+    (
+        "interface I {} const v = 1; export { I, v, type I as J }",
+        ";              const v = 1; export {    v,             }",
+    ),
+    (
+        "export type { A } from 'a'; export { type B, c } from 'b'; export type * from 'c'",
+        ";                           export {         c } from 'b'; ;                    ",
+    ),
     ("export default interface I { }", ";                             "),
     ("export declare const a: 1", ";                        "),
     ("namespace N { export type A = 1 }", ";                                "),
@@ -55,14 +74,22 @@ const BLANKED: &[(&str, &str)] = &[
 
 /// TypeScript that is more than types, and what it becomes.
 const REWRITTEN: &[(&str, &str)] = &[
-    ("enum E { A, B = 5, C, D = 'd' }",
-     "var E;(function(E){ E[E[\"A\"]=0]=\"A\";  E[E[\"B\"]=5]=\"B\";  E[E[\"C\"]=E[\"B\"]+1]=\"C\";  E[\"D\"]='d'; })(E||(E={}));"),
-    ("export const enum E {\n A = 1 << 2,\n B = A | 1 }",
-     "export var E;(function(E){\n E[E[\"A\"]=1 << 2]=\"A\"; \n E[E[\"B\"]=E.A | 1]=\"B\"; })(E||(E={}));"),
-    ("class A extends B { constructor(private x: 1, readonly y = 2) { super(); f() } }",
-     "class A extends B { constructor(        x   ,          y = 2) { super();;this.x=x;this.y=y; f() } }"),
-    ("class A { constructor(public x) { 'use strict' } }",
-     "class A { constructor(       x) { 'use strict';this.x=x; } }"),
+    (
+        "enum E { A, B = 5, C, D = 'd' }",
+        "var E;(function(E){ E[E[\"A\"]=0]=\"A\";  E[E[\"B\"]=5]=\"B\";  E[E[\"C\"]=E[\"B\"]+1]=\"C\";  E[\"D\"]='d'; })(E||(E={}));",
+    ),
+    (
+        "export const enum E {\n A = 1 << 2,\n B = A | 1 }",
+        "export var E;(function(E){\n E[E[\"A\"]=1 << 2]=\"A\"; \n E[E[\"B\"]=E.A | 1]=\"B\"; })(E||(E={}));",
+    ),
+    (
+        "class A extends B { constructor(private x: 1, readonly y = 2) { super(); f() } }",
+        "class A extends B { constructor(        x   ,          y = 2) { super();;this.x=x;this.y=y; f() } }",
+    ),
+    (
+        "class A { constructor(public x) { 'use strict' } }",
+        "class A { constructor(       x) { 'use strict';this.x=x; } }",
+    ),
     ("<T>{ a: 1 }", "(  { a: 1 })"),
     ("import fs = require('fs'); fs.x", "const fs = require('fs'); fs.x"),
 ];
@@ -126,7 +153,9 @@ fn javascript_stays_as_it_is() {
 
 #[test]
 fn modules_are_told_by_what_they_hold() {
-    for (source, module) in [("let a: 1", false), ("import type { A } from 'a'", true), ("export {}", true), ("await x", false)] {
+    for (source, module) in
+        [("let a: 1", false), ("import type { A } from 'a'", true), ("export {}", true), ("await x", false)]
+    {
         assert_eq!(strip(source, "a.ts").unwrap().module, module, "{source}");
         assert!(strip(source, "a.mts").unwrap().module);
     }
@@ -136,7 +165,9 @@ fn modules_are_told_by_what_they_hold() {
 fn errors_say_where() {
     let error = strip("let a = 1\nlet b: = 2", "a.ts").unwrap_err();
     assert_eq!((error.line, error.column), (2, 8), "{error:?}");
-    for (source, part) in [("@d class A { }", "Decorators"), ("export = 1", "export ="), ("class A { accessor b = 1 }", "accessor")] {
+    for (source, part) in
+        [("@d class A { }", "Decorators"), ("export = 1", "export ="), ("class A { accessor b = 1 }", "accessor")]
+    {
         assert!(strip(source, "a.ts").unwrap_err().message.contains(part), "{source}");
     }
 }
@@ -145,7 +176,10 @@ fn errors_say_where() {
 fn declarations_are_of_exports() {
     let source = "/** Adds. */\nexport function add(a: number, b: number): number { return a + b }\nconst hidden = 1;\nexport const version: string = '1';\nexport default add;";
     let declared = declarations_of(source, "a.ts").unwrap();
-    assert!(declared.contains("/** Adds. */\nexport declare function add(a: number, b: number): number;"), "{declared}");
+    assert!(
+        declared.contains("/** Adds. */\nexport declare function add(a: number, b: number): number;"),
+        "{declared}"
+    );
     assert!(declared.contains("export declare const version: string;"), "{declared}");
     assert!(!declared.contains("hidden"), "{declared}");
     assert!(declarations_of("export const x = f();", "a.ts").is_err());
@@ -153,10 +187,58 @@ fn declarations_are_of_exports() {
 
 #[test]
 fn hostile_sources_are_errors_in_bounded_time() {
-    let open = ["(", "[", "{", "(a=", "`${", "a<", "!", "typeof ", "new ", "1+", "1**", "a=", "a=>", "a?b:", "if(a)", "x:", "do ", "async(a=",
-        "<T>(a=", "let a:(", "type A=(a:", "type A=[", "type A={a:", "type A=B<", "type A=B extends C?D:", "type A=keyof ", "@(", "a?(b=",
-        "a.b", "class A extends (", "function f(){", "else if(a)b;", "import(", "<", "a!", "a as ", "`", "/", "'", "namespace a.", "\u{feff}",
-        "({a:", "({a=", "[a=", "for(a of ", "(a?:", "async ", "yield ", "await ", "enum A{a="];
+    let open = [
+        "(",
+        "[",
+        "{",
+        "(a=",
+        "`${",
+        "a<",
+        "!",
+        "typeof ",
+        "new ",
+        "1+",
+        "1**",
+        "a=",
+        "a=>",
+        "a?b:",
+        "if(a)",
+        "x:",
+        "do ",
+        "async(a=",
+        "<T>(a=",
+        "let a:(",
+        "type A=(a:",
+        "type A=[",
+        "type A={a:",
+        "type A=B<",
+        "type A=B extends C?D:",
+        "type A=keyof ",
+        "@(",
+        "a?(b=",
+        "a.b",
+        "class A extends (",
+        "function f(){",
+        "else if(a)b;",
+        "import(",
+        "<",
+        "a!",
+        "a as ",
+        "`",
+        "/",
+        "'",
+        "namespace a.",
+        "\u{feff}",
+        "({a:",
+        "({a=",
+        "[a=",
+        "for(a of ",
+        "(a?:",
+        "async ",
+        "yield ",
+        "await ",
+        "enum A{a=",
+    ];
     for piece in open {
         for count in [1_000, 100_000] {
             let source = piece.repeat(count);
