@@ -239,6 +239,7 @@ fn hostile_sources_are_errors_in_bounded_time() {
         "await ",
         "enum A{a=",
     ];
+    prepare();
     for piece in open {
         for count in [1_000, 100_000] {
             let source = piece.repeat(count);
@@ -252,6 +253,14 @@ fn hostile_sources_are_errors_in_bounded_time() {
     assert!(strip(&nested(1_000), "a.ts").is_ok());
     let error = strip(&nested(100_000), "a.ts").unwrap_err();
     assert!(error.message.contains("nested too deeply"), "{error:?}");
+    for (open, close) in [("(a=", ")"), ("a?(b=", "):d"), ("async(a=", ")"), ("({a:", "})")] {
+        let once = format!("{}1{};", open.repeat(300), close.repeat(300));
+        let source = once.repeat(SOURCE_BYTES_MAX / once.len());
+        let started = Instant::now();
+        let result = strip(&source, "a.ts").map(|stripped| stripped.javascript.len());
+        println!("{open}: {result:?} {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(20), "{open}: {:?}", started.elapsed());
+    }
     // The next one is none the wiser.
     assert!(strip(&nested(10), "a.ts").is_ok());
 }
