@@ -32,4 +32,5 @@ mod restart;
 mod session;
 mod starvation;
 mod tidy;
+mod typescript;
 mod waiting;

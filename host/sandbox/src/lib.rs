@@ -36,4 +36,4 @@ pub use root::{Root, SourceError};
 pub use sandbox::{Event, Events, Metrics, Mode, ModuleUsage, Outcome, Ran, Sandbox, Script, Setup};
 pub use services::{Policy, Services};
 pub use turn::{Turn, Waiting};
-pub use typescript::{FunctionFacts, declarations_of};
+pub use typescript::{FunctionFacts, Stripped, SyntaxError, declarations_for, declarations_of, strip};

@@ -141,6 +141,11 @@ impl Meter {
         self.output_max().saturating_sub(self.output_bytes)
     }
 
+    /// Time that went by for something that is none of the script's.
+    pub(crate) fn excuse(&mut self, wall: Duration) {
+        self.started += wall;
+    }
+
     pub(crate) fn exceeded(&self) -> Option<ErrorCode> {
         self.exceeded.map(|(code, _)| code)
     }

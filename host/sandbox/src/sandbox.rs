@@ -17,6 +17,7 @@ use crate::limits::{Meter, Verdict, js_heap_bytes};
 use crate::root::Root;
 use crate::services::Services;
 use crate::threads::JS_STACK_BYTES;
+use crate::typescript;
 
 /// What one host call may bring to the host. The guest itself throws past half of that, so that only one whose heap is
 /// no longer its own comes here, and traps.
@@ -204,7 +205,44 @@ impl Inner {
             Mode::Repl => bindings::Mode::Repl,
             Mode::Module => bindings::Mode::Module,
         };
-        self.guest.eval(&mut self.store, script.source, script.name, mode, value_max)
+        if typescript::is_typescript_name(script.name) {
+            return self.eval_typescript(script, mode, value_max);
+        }
+        let answer = self.guest.eval(&mut self.store, script.source, script.name, mode, value_max)?;
+        // What is no JavaScript has not run: it may be TypeScript that was typed.
+        if let (Mode::Repl, bindings::Outcome::Exception(thrown)) = (script.mode, &answer)
+            && matches!((thrown.cause, thrown.class.as_str()), (Cause::Thrown, "SyntaxError"))
+        {
+            self.store.data_mut().meter.excuse(typescript::prepare());
+            if let Some(javascript) = typescript::strip_line(script.source) {
+                return self.guest.eval(&mut self.store, &javascript, script.name, mode, value_max);
+            }
+        }
+        Ok(answer)
+    }
+
+    fn eval_typescript(
+        &mut self,
+        script: Script<'_>,
+        mode: bindings::Mode,
+        value_max: u32,
+    ) -> wasmtime::Result<bindings::Outcome> {
+        let error = match typescript::strip(script.source, script.name) {
+            Ok(stripped) if stripped.module && !self.store.data().esm => typescript::SyntaxError {
+                message: "ES modules are switched off by the template's settings (runtime.esm)".to_owned(),
+                line: 0,
+                column: 0,
+            },
+            Ok(stripped) => {
+                let mode = if stripped.module { bindings::Mode::Module } else { mode };
+                return self.guest.eval(&mut self.store, &stripped.javascript, script.name, mode, value_max);
+            }
+            Err(error) => error,
+        };
+        let typescript::SyntaxError { message, line, column } = error;
+        let stack = if line == 0 { String::new() } else { format!("    at {}:{line}:{column}\n", script.name) };
+        let (cause, class) = (Cause::Thrown, "SyntaxError".to_owned());
+        Ok(bindings::Outcome::Exception(bindings::Exception { cause, class, message, stack, line, column }))
     }
 }
 

@@ -7,6 +7,7 @@ use model::ConsoleLevel;
 use crate::bindings::{self, JsType};
 use crate::limits::Stop;
 use crate::sandbox::{self, Events, Inner, Metrics, Outcome, Ran, Sandbox, Script};
+use crate::typescript;
 
 /// How far a run has come.
 #[derive(Debug)]
@@ -61,6 +62,10 @@ impl Sandbox {
     /// Runs `script` and every job it queues, as far as that goes without waiting; [`crate::Engine::finish`] does the
     /// rest. What an earlier run left and is due by now comes first. Call it on a guest thread ([`crate::Engine::spawn`]).
     pub fn run(mut self, script: Script<'_>, stop: &Stop, events: Events) -> Turn {
+        if typescript::is_typescript_name(script.name) {
+            // Its first use takes seconds, which are none of the script's.
+            typescript::prepare();
+        }
         let inner = &mut *self.inner;
         inner.store.data_mut().begin(stop, Some(events));
         let answer = inner.eval(script);

@@ -76,7 +76,7 @@ fn execute(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     };
     let source = if stdin { Source::stdin()? } else { Source::read(&args.file, &root_path)? };
     let root = local::open_root(&root_path)?;
-    let esm = args.esm || args.file.extension().is_some_and(|extension| extension == "mjs");
+    let esm = args.esm || args.file.extension().is_some_and(|extension| extension == "mjs" || extension == "mts");
     let mode = if esm { Mode::Module } else { Mode::Script };
     let limits = args.limits.limits();
 

@@ -8,7 +8,7 @@ use wit_parser::{Function, Resolve, Type, TypeDefKind, TypeId};
 use crate::modules::{Interface, Module};
 
 /// Of every session's globals beyond the language's own.
-const GLOBALS: &str = include_str!("globals.d.ts");
+const GLOBALS: &str = include_str!("../globals.d.ts");
 
 /// The declarations of what `require(module.name)` answers.
 pub(crate) fn declarations(module: &Module) -> String {
@@ -78,7 +78,7 @@ pub(crate) fn functions(declarations: &str) -> Vec<FunctionFacts> {
 }
 
 /// What editors are told of a session that has these modules: the globals, and each module under both of its names.
-pub fn declarations_of(modules: &[&Module]) -> String {
+pub fn declarations_for(modules: &[&Module]) -> String {
     let mut out = String::from(
         "// What sessions of this template see. For `tsc` and editors: \"lib\": [\"es2024\"], \"types\": [].\n\n",
     );

@@ -1,0 +1,11 @@
+//! TypeScript: what JavaScript is told of a module, and sources that are written in it.
+mod declarations;
+mod strip;
+
+pub use declarations::{FunctionFacts, declarations_for};
+pub(crate) use declarations::{declarations, functions, parameters};
+pub use strip::{Stripped, SyntaxError, declarations_of, strip};
+pub(crate) use strip::{cache_in, is_typescript_name, prepare, strip_line};
+
+#[cfg(test)]
+mod tests;
