@@ -68,7 +68,6 @@ const shared = {
   legalComments: 'none',
   // Names stay, so that stacks can be read.
   minifyWhitespace: true,
-  minifySyntax: true,
   lineLimit: 400,
 };
 
@@ -108,6 +107,12 @@ const browserify = (name) => ({
     if (name !== 'util') build.onResolve({ filter: /^\.\/inspect\.js$/ }, () => ({ path: 'node:util', external: true }));
     build.onResolve({ filter: /.*/ }, ({ path }) => (path in stubs ? { path, namespace: 'stub' } : undefined));
     build.onLoad({ filter: /.*/, namespace: 'stub' }, ({ path }) => ({ contents: stubs[path] }));
+    build.onLoad({ filter: /string_decoder\/lib\/string_decoder\.js$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8'), thrown = "throw new Error('Unknown encoding: ' + enc);";
+      if (!text.includes(thrown)) throw new Error('string_decoder is not what it was');
+      const ours = `require(${JSON.stringify(at('src/node/errors.js'))})`;
+      return { contents: text.replace(thrown, `throw ${ours}.coded(TypeError, 'ERR_UNKNOWN_ENCODING', 'Unknown encoding: ' + enc);`) };
+    });
     build.onLoad({ filter: /path-browserify\/index\.js$/ }, ({ path }) => {
       const text = readFileSync(path, 'utf8'), thrown = /throw new TypeError\('Path must be a string\.[^;]*;/;
       if (!thrown.test(text)) throw new Error('path-browserify is not what it was');
@@ -124,6 +129,9 @@ const browserify = (name) => ({
           const { state, result } = natives.promiseState(promise);
           return [state, result];
         }`,
+        // Stacks of this engine have no title.
+        'if("string"==typeof n)return n;t.seen.push(e)':
+          `if("string"==typeof n)return n[0]===" "?\`\${Error.prototype.toString.call(e)}\\n\${n.trimEnd()}\`:n;t.seen.push(e)`,
         'getProxyDetails:y.getProxyDetails': `getProxyDetails: (proxy, full = true) => {
           if (natives?.kindOf(proxy) !== 'Proxy') return undefined;
           const target = natives.proxyTarget(proxy);
@@ -163,8 +171,10 @@ for (const [name, source] of Object.entries(modules)) {
     entryPoints: [`src/node/${source}.js`],
     format: 'esm',
     plugins: [browserify(name)],
+    // assert goes by the names of its functions.
+    keepNames: name === 'assert',
     // A session has no process; its only directory is the root.
-    define: { process: '__process', global: 'globalThis', ...(name === 'querystring' ? { Buffer: '__Buffer' } : {}) },
+    define: { process: '__process', global: 'globalThis', ...(name === 'querystring' ? { 'globalThis.Buffer': '__Buffer' } : {}) },
     inject: [at('src/node/process.js'), ...(name === 'querystring' ? [at('src/node/inject_buffer.js')] : [])],
   });
   writeFileSync(at(`dist/node/${name}.js`), text);

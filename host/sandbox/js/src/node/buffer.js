@@ -1,6 +1,6 @@
 // node:buffer, on feross's Buffer; what the engine does natively is not done in JavaScript.
 import feross from 'buffer';
-import { wrongType } from './errors.js';
+import { outOfRange, wrongType } from './errors.js';
 
 const { Blob, File, TextDecoder, TextEncoder, Uint8Array, atob, btoa } = globalThis;
 const { Buffer, SlowBuffer, kMaxLength } = feross;
@@ -42,6 +42,20 @@ Object.assign(Buffer.prototype, {
     return writeSlowly.apply(this, arguments);
   },
 });
+/** Into any array of bytes. */
+Buffer.prototype.copy = function (target, targetStart = 0, start = 0, end = this.length) {
+  if (!(target instanceof Uint8Array)) throw wrongType('target', 'an instance of Buffer or Uint8Array', target);
+  const at = toOffset('targetStart', targetStart), from = toOffset('sourceStart', start), to = toOffset('sourceEnd', end);
+  if (from > this.length) throw outOfRange('sourceStart', `>= 0 && <= ${this.length}`, from);
+  const part = this.subarray(from, Math.min(to, from + Math.max(target.length - at, 0)));
+  if (at < target.length && part.length > 0) target.set(part, at);
+  return at < target.length ? part.length : 0;
+};
+const toOffset = (name, value) => {
+  const offset = Math.trunc(Number(value)) || 0;
+  if (offset < 0) throw outOfRange(name, '>= 0', offset);
+  return offset;
+};
 Buffer.prototype.toLocaleString = Buffer.prototype.toString;
 const asBytes = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 

@@ -1,5 +1,5 @@
 // node:util.
-import { parseArgs } from '@pkgjs/parseargs';
+import { parseArgs as parse } from '@pkgjs/parseargs';
 import { isDeepStrictEqual as deepStrictEqual } from 'assert/build/internal/util/comparisons.js';
 import { coded, needFunction, needObject, needSignal, needString, wrongType } from './errors.js';
 import { format, formatWithOptions, inspect, stripVTControlCharacters } from './inspect.js';
@@ -7,6 +7,15 @@ import types from './types.js';
 
 const { TextDecoder, TextEncoder } = globalThis;
 const isDeepStrictEqual = (a, b) => deepStrictEqual(a, b);
+
+/** Node's errors of arguments are TypeErrors by now. */
+function parseArgs(config = undefined) {
+  try {
+    return parse(config);
+  } catch (error) {
+    throw error.code?.startsWith('ERR_PARSE_ARGS') ? coded(TypeError, error.code, error.message) : error;
+  }
+}
 
 const custom = Symbol.for('nodejs.util.promisify.custom');
 function promisify(original) {
