@@ -23,7 +23,7 @@ macro_rules! directories {
         $(#[test] fn $name() { run_directory(stringify!($name)); })*
     };
 }
-directories!(ambient, builtins, console, errors, fs, language, modules, values, web);
+directories!(ambient, builtins, console, errors, fs, language, modules, node, values, web);
 
 #[test]
 fn every_directory_has_a_test() {
