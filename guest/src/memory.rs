@@ -122,8 +122,7 @@ pub fn plug_holes() -> u64 {
         // Whatever is larger than any hole comes from the end of the heap and shows where that is. A static lies below
         // the heap, and the largest hole (a library's source, say) is smaller than all that lies above.
         let below = core::ptr::from_ref(&STATIC_DATA).addr();
-        let end = core::arch::wasm32::memory_size(0) * (64 << 10);
-        let whole = end - below;
+        let whole = core::arch::wasm32::memory_size(0) * (64 << 10) - below;
         let mark = core::hint::black_box(malloc(whole));
         free(mark);
         if mark.is_null() {
@@ -146,13 +145,6 @@ pub fn plug_holes() -> u64 {
             }
             size = if size > 256 { size / 2 } else { size - 16 };
         }
-        // Nor is what was used once above the heap's end part of an image.
-        let above = end.saturating_sub(mark.addr());
-        let block = core::hint::black_box(malloc(above));
-        if block == mark {
-            core::ptr::write_bytes(block, 0, above);
-        }
-        free(block);
         // What comes next begins on a page of its own. dlmalloc keeps 8 bytes before a block, 4 of which count as its.
         let next = core::hint::black_box(malloc(16)) as usize + 16;
         let rest = next.next_multiple_of(PAGE) - next;
