@@ -120,6 +120,16 @@ impl Meter {
         self.output_max().saturating_sub(self.output_bytes)
     }
 
+    /// CPU time that is left, for work of the host that can't poll.
+    pub(crate) fn cpu_left(&self) -> Duration {
+        Duration::from_millis(self.limits.cpu_ms.into()).saturating_sub(self.cpu())
+    }
+
+    /// Such work needed more.
+    pub(crate) fn out_of_cpu(&mut self) {
+        self.exceed(ErrorCode::CpuLimitExceeded);
+    }
+
     /// Time that went by for something that is none of the script's.
     pub(crate) fn excuse(&mut self, wall: Duration) {
         self.started += wall;

@@ -221,7 +221,13 @@ impl Inner {
         mode: bindings::Mode,
         value_max: u32,
     ) -> wasmtime::Result<bindings::Outcome> {
-        let error = match typescript::strip(script.source, script.name) {
+        let meter = &mut self.store.data_mut().meter;
+        let stripped = typescript::strip_within(script.source, script.name, meter.cpu_left());
+        let Some(stripped) = stripped else {
+            meter.out_of_cpu();
+            return Ok(bindings::Outcome::Pending);
+        };
+        let error = match stripped {
             Ok(stripped) if stripped.module && !self.store.data().esm => typescript::SyntaxError {
                 message: "ES modules are switched off by the template's settings (runtime.esm)".to_owned(),
                 line: 0,

@@ -4,7 +4,7 @@ mod strip;
 
 pub(crate) use declarations::{declarations, parameters};
 pub use strip::{Stripped, SyntaxError, declarations_of, strip};
-pub(crate) use strip::{cache_in, is_typescript_name, prepare, strip_line};
+pub(crate) use strip::{cache_in, is_typescript_name, prepare, strip_line, strip_within};
 
 #[cfg(test)]
 mod tests;

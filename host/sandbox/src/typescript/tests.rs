@@ -34,7 +34,7 @@ const BLANKED: &[(&str, &str)] = &[
     ),
     (
         "class A { private async *f?<T>(): T { } protected get x(): 1 { return 1 } override y() { } }",
-        "class A {         async *f     ()    { }           get x()    { return 1 }          y() { } }",
+        "class A {         async *f    ()    { }           get x()    { return 1 }          y() { } }",
     ),
     ("class A { a = 1\n private [b] = 2\n public *c() {} }", "class A { a = 1\n ;       [b] = 2\n ;      *c() {} }"),
     ("class A { get: any\n foo() {} }", "class A { get;    \n foo() {} }"),
@@ -42,7 +42,7 @@ const BLANKED: &[(&str, &str)] = &[
     ("let a = b as any\n(c)", "let a = b ;     \n(c)"),
     ("let a = b satisfies any\n[c]", "let a = b ;            \n[c]"),
     ("let a = b\ntype T = 1\n(c)", "let a = b\n;         \n(c)"),
-    ("const f = (a: 1): {\n b: 1\n} => a", "const f = (a         \n     \n) => a"),
+    ("const f = (a: 1): {\n b: 1\n} => a", "const f = (a       \n     \n) => a"),
     ("const f = async <\n T\n>(a: T) => a", "const f = async (\n  \n  a   ) => a"),
     ("try { } catch (e: unknown) { }", "try { } catch (e         ) { }"),
     ("for (const x of y as any[]) { }", "for (const x of y         ) { }"),
@@ -61,15 +61,43 @@ const BLANKED: &[(&str, &str)] = &[
     ),
     (
         "export type { A } from 'a'; export { type B, c } from 'b'; export type * from 'c'",
-        ";                           export {         c } from 'b'; ;                    ",
+        ";                           export {         c } from 'b'; ;                     ",
     ),
     ("export default interface I { }", ";                             "),
     ("export declare const a: 1", ";                        "),
     ("namespace N { export type A = 1 }", ";                                "),
     ("let é: été = 1", "let é      = 1"),
     ("a < b > (c)", "a       (c)"),
-    ("const x = y as unknown /* why */ as T // z", "const x = y                            // z"),
-    ("type A = `${B}-${C}`; let s = `${x as any}`", ";                   ; let s = `${x       }`"),
+    ("const x = y as unknown /* why */ as T // z", "const x = y                           // z"),
+    ("type A = `${B}-${C}`; let s = `${x as any}`", ";                     let s = `${x       }`"),
+];
+
+/// TypeScript whose blanks are only counted.
+const MORE: &[&str] = &[
+    "(a as any) = 1; (b!) = 2; [c as any] = d; a!++; delete (a as any).b; x = y as any ? 1 : 2",
+    "for ((e as any).f of g as any[]) { } for (const k in h!) { }",
+    "export default abstract class A { }",
+    "if (a) (b as any)\nelse c as any",
+    "let x: typeof import('a'), y: new () => void, z: [a: 1, b?: 2, ...c: 3[]], w: abstract new () => 1",
+    "function f(v: unknown): asserts v is string { }\nfunction g(this: void) { }",
+    "abstract class X { abstract get a(): number; abstract b: 1; static { } private constructor() { super() } }",
+    "class A<const T, in out U = 1> { a?; b!: 1; get; set; static; readonly = 1; private get c() { return 1 } d?(e: 1) { } }",
+    "class A { private static async *[Symbol.iterator]<T>(a?: T): any { } declare readonly b: 1; c = <T,>(d: T): d is T => 1 }",
+    "let a = b as any as\n T\n;[1]",
+    "const x = a as any\n`b`",
+    "const f = () => {\n return <T\n>(x: T) => x\n}",
+    "let o = { f<T>(a: T): T { return a }, async *g(): any { }, get h(): 1 { return 1 } }",
+    "const { a, b: [c] }: { a: 1; b: [2] } = d as any, e = (f: (g: 1) => void): void => { }",
+    "switch (a as any) { case b!: default: c<1>() } throw a as Error",
+    "async function* f<T>(...a: T[]): AsyncGenerator<T> { yield a[0]!; await (a as any); yield* b as any }",
+    "import a, { type b, c as d, type e as f } from 'a'; a(d); export type { b }; export * from 'x'; export * as y from 'z'",
+    "function f(): void\nfunction f(a?: 1): void\nfunction f() { }\n(1)",
+    "let a = 1 /* é */ as /* ü\r\n */ any // ö\r\nb",
+    "label: for (;;) { break label } type = type as any; declare\nabstract\nnamespace\nfoo",
+    "unique: 1; let is: is, asserts: asserts, readonly: readonly string[]",
+    "let a: `x${string}` = `y${b as any}`; tag<T>`z${c!}`",
+    "class A extends (B as any)<C> implements D.E<F> { }\nnew (A as any)<1>(); const g = f<string>; g",
+    "\u{feff}let bom: 1",
 ];
 
 /// TypeScript that is more than types, and what it becomes.
@@ -100,9 +128,9 @@ fn stripped(source: &str) -> String {
 
 #[test]
 fn types_become_blanks() {
-    for (source, expected) in BLANKED {
-        assert_eq!(stripped(source), *expected, "{source}");
-    }
+    let wrong: Vec<_> = BLANKED.iter().filter(|(source, expected)| stripped(source) != *expected).collect();
+    let found: Vec<_> = wrong.iter().map(|(source, _)| stripped(source)).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}\n{found:#?}");
 }
 
 #[test]
@@ -120,8 +148,7 @@ fn what_is_no_type_keeps_its_line() {
 
 #[test]
 fn what_is_left_is_javascript_of_the_same_shape() {
-    let nested: Vec<&str> = BLANKED.iter().map(|(source, _)| *source).collect();
-    for source in nested.into_iter().filter(|source| !source.contains("abstract d")) {
+    for source in BLANKED.iter().map(|(source, _)| *source).chain(MORE.iter().copied()) {
         let left = stripped(source);
         let shape = |text: &str| text.split('\n').map(|line| line.chars().count()).collect::<Vec<_>>();
         assert_eq!(shape(&left), shape(source), "{source}");
@@ -257,12 +284,22 @@ fn hostile_sources_are_errors_in_bounded_time() {
         let once = format!("{}1{};", open.repeat(300), close.repeat(300));
         let source = once.repeat(SOURCE_BYTES_MAX / once.len());
         let started = Instant::now();
-        let result = strip(&source, "a.ts").map(|stripped| stripped.javascript.len());
-        println!("{open}: {result:?} {:?}", started.elapsed());
-        assert!(started.elapsed() < Duration::from_secs(20), "{open}: {:?}", started.elapsed());
+        let result = strip(&source, "a.ts");
+        assert!(result.unwrap_err().message.contains("too intricate"), "{open}");
+        assert!(started.elapsed() < Duration::from_secs(5), "{open}: {:?}", started.elapsed());
     }
     // The next one is none the wiser.
     assert!(strip(&nested(10), "a.ts").is_ok());
+}
+
+#[test]
+fn time_that_is_left_is_the_bound() {
+    prepare();
+    let source = "let a: number = 1;\n".repeat(100_000);
+    assert!(strip_within(&source, "a.ts", Duration::from_secs(5)).unwrap().is_ok());
+    let started = Instant::now();
+    assert_eq!(strip_within(&source, "a.ts", Duration::from_millis(1)), None);
+    assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
 }
 
 #[test]
