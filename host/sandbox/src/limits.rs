@@ -48,6 +48,8 @@ pub(crate) struct Meter {
     stop: Stop,
     started: Instant,
     cpu_started: Duration,
+    /// CPU time that other threads used for it.
+    cpu_elsewhere: Duration,
     /// The limit that was hit first, and the thread's CPU time at that moment.
     exceeded: Option<(ErrorCode, Duration)>,
     events: u32,
@@ -65,6 +67,7 @@ impl Meter {
             stop,
             started: Instant::now(),
             cpu_started: thread_cpu(),
+            cpu_elsewhere: Duration::ZERO,
             exceeded: None,
             events: 0,
             output_bytes: 0,
@@ -83,7 +86,7 @@ impl Meter {
         let code = if self.stop.is_cancelled() {
             ErrorCode::Cancelled
         // A thread can't have used more CPU time than time went by: below that the second clock is not read.
-        } else if wall >= cpu_max && thread_cpu().saturating_sub(self.cpu_started) >= cpu_max {
+        } else if wall + self.cpu_elsewhere >= cpu_max && self.cpu() >= cpu_max {
             ErrorCode::CpuLimitExceeded
         } else if wall >= Duration::from_millis(self.limits.wall_ms.into()) {
             ErrorCode::WallLimitExceeded
@@ -125,6 +128,11 @@ impl Meter {
         Duration::from_millis(self.limits.cpu_ms.into()).saturating_sub(self.cpu())
     }
 
+    /// Such work used that much, on another thread.
+    pub(crate) fn charge(&mut self, cpu: Duration) {
+        self.cpu_elsewhere += cpu;
+    }
+
     /// Such work needed more.
     pub(crate) fn out_of_cpu(&mut self) {
         self.exceed(ErrorCode::CpuLimitExceeded);
@@ -144,7 +152,7 @@ impl Meter {
     }
 
     pub(crate) fn cpu(&self) -> Duration {
-        thread_cpu().saturating_sub(self.cpu_started)
+        thread_cpu().saturating_sub(self.cpu_started) + self.cpu_elsewhere
     }
 
     pub(crate) fn wall(&self) -> Duration {

@@ -222,9 +222,8 @@ impl Inner {
         value_max: u32,
     ) -> wasmtime::Result<bindings::Outcome> {
         let meter = &mut self.store.data_mut().meter;
-        let stripped = typescript::strip_within(script.source, script.name, meter.cpu_left());
-        let Some(stripped) = stripped else {
-            meter.out_of_cpu();
+        let Some(stripped) = typescript::strip_metered(script.source, script.name, meter) else {
+            // The limit that was hit is the outcome.
             return Ok(bindings::Outcome::Pending);
         };
         let error = match stripped {
