@@ -40,6 +40,19 @@ fn hostile_sources_are_errors_of_the_script() {
     }
 }
 
+/// The parser backtracks: such a source takes a second, which the script does not have.
+#[test]
+fn the_time_of_a_conversion_is_the_scripts() {
+    let slow = format!("{}1{};\n", "(a=".repeat(300), ")".repeat(300)).repeat(4_000);
+    let flags = ["--cpu-ms", "200", "--mem-mb", "64"];
+    let limit = "CPU time limit of 200 ms exceeded";
+    for files in [&[("main.ts", &*slow)][..], &[("main.mjs", "import './slow.ts'"), ("slow.ts", &slow)]] {
+        let ran = run(files, &flags);
+        assert_eq!(ran.status, Some(124), "{}", &ran.stderr[..ran.stderr.len().min(500)]);
+        assert!(ran.stderr.contains(limit), "{}", &ran.stderr[..ran.stderr.len().min(500)]);
+    }
+}
+
 #[test]
 fn sizes_hold_on_both_sides() {
     let text = |len: usize| format!("let a: string = '{}'; a.length", "x".repeat(len - 28));

@@ -51,7 +51,8 @@ impl<'s> Edits<'s> {
     pub fn skip(&self, at: u32) -> u32 {
         let mut rest = self.source.get(at as usize..).unwrap_or_default();
         loop {
-            let trimmed = rest.trim_start_matches(|character: char| character.is_whitespace() || character == '\u{feff}');
+            let trimmed =
+                rest.trim_start_matches(|character: char| character.is_whitespace() || character == '\u{feff}');
             rest = if let Some(comment) = trimmed.strip_prefix("//") {
                 comment.find(is_line_end).map_or("", |end| &comment[end..])
             } else if let Some(comment) = trimmed.strip_prefix("/*") {

@@ -13,6 +13,7 @@ use oxc_syntax::scope::ScopeFlags;
 
 use crate::edits::Edits;
 use crate::enums;
+use crate::values::{is_value_declaration, namespace_is_value};
 
 /// Words of members and parameters that are about types alone.
 const MODIFIERS: [&str; 7] = ["public", "private", "protected", "readonly", "override", "abstract", "declare"];
@@ -32,7 +33,9 @@ pub fn erase<'a>(source: &'a str, program: &Program<'a>) -> Result<Option<String
     let imports = program.body.iter().any(|statement| {
         matches!(
             statement,
-            Statement::ImportDeclaration(_) | Statement::ExportNamedDeclaration(_) | Statement::TSImportEqualsDeclaration(_)
+            Statement::ImportDeclaration(_)
+                | Statement::ExportNamedDeclaration(_)
+                | Statement::TSImportEqualsDeclaration(_)
         ) || matches!(statement, Statement::ExportDefaultDeclaration(it)
             if matches!(it.declaration, ExportDefaultDeclarationKind::Identifier(_)))
     });
@@ -44,44 +47,6 @@ pub fn erase<'a>(source: &'a str, program: &Program<'a>) -> Result<Option<String
         Some(error) => Err(error),
         None => Ok((!eraser.needs_lowering).then(|| eraser.edits.apply())),
     }
-}
-
-/// Whether running it would do anything.
-fn is_value(statement: &Statement<'_>) -> bool {
-    match statement {
-        Statement::TSTypeAliasDeclaration(_)
-        | Statement::TSInterfaceDeclaration(_)
-        | Statement::TSExternalModuleDeclaration(_)
-        | Statement::TSGlobalDeclaration(_)
-        | Statement::TSNamespaceExportDeclaration(_) => false,
-        Statement::TSNamespaceDeclaration(it) => namespace_is_value(it),
-        Statement::VariableDeclaration(it) => !it.declare,
-        Statement::FunctionDeclaration(it) => it.body.is_some(),
-        Statement::ClassDeclaration(it) => !it.declare,
-        Statement::TSEnumDeclaration(it) => !it.declare,
-        Statement::ExportDeclaration(it) => is_value_declaration(&it.declaration),
-        _ => true,
-    }
-}
-
-fn is_value_declaration(declaration: &Declaration<'_>) -> bool {
-    match declaration {
-        Declaration::VariableDeclaration(it) => !it.declare,
-        Declaration::FunctionDeclaration(it) => it.body.is_some(),
-        Declaration::ClassDeclaration(it) => !it.declare,
-        Declaration::TSEnumDeclaration(it) => !it.declare,
-        Declaration::TSNamespaceDeclaration(it) => namespace_is_value(it),
-        Declaration::TSImportEqualsDeclaration(_) => true,
-        _ => false,
-    }
-}
-
-fn namespace_is_value(it: &TSNamespaceDeclaration<'_>) -> bool {
-    !it.declare
-        && match &it.body {
-            TSNamespaceDeclarationBody::TSNamespaceDeclaration(inner) => namespace_is_value(inner),
-            TSNamespaceDeclarationBody::TSModuleBlock(block) => block.body.iter().any(is_value),
-        }
 }
 
 impl<'a> Eraser<'a> {
@@ -114,24 +79,19 @@ impl<'a> Eraser<'a> {
 
     /// Blanks the modifiers between the start of a member and its name.
     fn modifiers(&mut self, it: Span, key: &PropertyKey<'a>, computed: bool) {
-        let mut first = self.edits.skip(it.start);
-        let mut blanked = false;
+        let mut first = it.start;
         for (word, at) in self.edits.words(it.start, key.span().start) {
-            let end = at + word.len() as u32;
             if MODIFIERS.contains(&word) {
+                let end = at + word.len() as u32;
                 self.edits.blank(at, end);
                 if at == first {
-                    blanked = true;
                     first = self.edits.skip(end);
                 }
             }
         }
         // A field before it without a semicolon would take these for its own.
-        if blanked && (computed || matches!(self.edits.next(first).0, b'[' | b'*')) && first >= it.start {
-            let starts_bare = matches!(self.edits.next(first).0, b'[' | b'*');
-            if starts_bare {
-                self.edits.replace(it.start, it.start + 1, ";");
-            }
+        if first > it.start && (computed || matches!(self.edits.next(first).0, b'[' | b'*')) {
+            self.edits.replace(it.start, it.start + 1, ";");
         }
     }
 
@@ -370,7 +330,8 @@ impl<'a> Visit<'a> for Eraser<'a> {
             return self.blank_statement(it.span);
         }
         if it.r#abstract
-            && let Some((_, at)) = self.edits.words(it.span.start, it.body.span.start).first().filter(|w| w.0 == "abstract")
+            && let Some((_, at)) =
+                self.edits.words(it.span.start, it.body.span.start).first().filter(|w| w.0 == "abstract")
         {
             self.edits.blank(*at, at + 8);
         }

@@ -5,6 +5,7 @@ mod edits;
 mod enums;
 mod erase;
 mod layout;
+mod values;
 
 use oxc_allocator::Allocator;
 use oxc_ast::ast::Statement;
@@ -102,7 +103,8 @@ fn error_of(source: &str, diagnostic: &OxcDiagnostic) -> SyntaxError {
 
 fn error_at(source: &str, at: usize, message: String) -> SyntaxError {
     let before = source.get(..at).unwrap_or(source);
-    let (lines, rest) = before.rsplit_once('\n').map_or((0, before), |(lines, rest)| (lines.matches('\n').count() + 1, rest));
+    let (lines, rest) =
+        before.rsplit_once('\n').map_or((0, before), |(lines, rest)| (lines.matches('\n').count() + 1, rest));
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX).saturating_add(1);
     SyntaxError { message, line: number(lines), column: number(rest.chars().count()) }
 }

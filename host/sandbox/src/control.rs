@@ -155,8 +155,9 @@ fn file_module(host: &mut Host, path: &str, text: String) -> Result<String, Stri
         return Ok(text);
     }
     host.meter.excuse(typescript::prepare());
-    match typescript::strip(&text, path) {
-        Ok(stripped) => Ok(stripped.javascript),
-        Err(error) => Err(format!("is not TypeScript: {error} ({path}:{}:{})", error.line, error.column)),
+    match typescript::strip_metered(&text, path, &mut host.meter) {
+        Some(Ok(stripped)) => Ok(stripped.javascript),
+        None => Err("takes longer to convert than the script has left".to_owned()),
+        Some(Err(error)) => Err(format!("is not TypeScript: {error} ({path}:{}:{})", error.line, error.column)),
     }
 }

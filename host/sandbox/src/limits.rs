@@ -66,8 +66,8 @@ pub(crate) struct Meter {
     stop: Stop,
     started: Instant,
     cpu_started: Duration,
-    /// CPU time of this run on other threads, before it waited.
-    cpu_before: Duration,
+    /// CPU time that other threads used for it, this one's before it waited among them.
+    cpu_elsewhere: Duration,
     /// The limit that was hit first, and the thread's CPU time at that moment.
     exceeded: Option<(ErrorCode, Duration)>,
     events: u32,
@@ -85,7 +85,7 @@ impl Meter {
             stop,
             started: Instant::now(),
             cpu_started: thread_cpu(),
-            cpu_before: Duration::ZERO,
+            cpu_elsewhere: Duration::ZERO,
             exceeded: None,
             events: 0,
             output_bytes: 0,
@@ -104,7 +104,7 @@ impl Meter {
         let code = if self.stop.is_cancelled() {
             ErrorCode::Cancelled
         // A thread can't have used more CPU time than time went by: below that the second clock is not read.
-        } else if wall >= cpu_max && self.cpu() >= cpu_max {
+        } else if wall + self.cpu_elsewhere >= cpu_max && self.cpu() >= cpu_max {
             ErrorCode::CpuLimitExceeded
         } else if wall >= Duration::from_millis(self.limits.wall_ms.into()) {
             ErrorCode::WallLimitExceeded
@@ -141,6 +141,21 @@ impl Meter {
         self.output_max().saturating_sub(self.output_bytes)
     }
 
+    /// CPU time that is left, for work of the host that can't poll.
+    pub(crate) fn cpu_left(&self) -> Duration {
+        Duration::from_millis(self.limits.cpu_ms.into()).saturating_sub(self.cpu())
+    }
+
+    /// Such work used that much, on another thread.
+    pub(crate) fn charge(&mut self, cpu: Duration) {
+        self.cpu_elsewhere += cpu;
+    }
+
+    /// Such work needed more.
+    pub(crate) fn out_of_cpu(&mut self) {
+        self.exceed(ErrorCode::CpuLimitExceeded);
+    }
+
     /// Time that went by for something that is none of the script's.
     pub(crate) fn excuse(&mut self, wall: Duration) {
         self.started += wall;
@@ -155,7 +170,7 @@ impl Meter {
     }
 
     pub(crate) fn cpu(&self) -> Duration {
-        self.cpu_before + thread_cpu().saturating_sub(self.cpu_started)
+        thread_cpu().saturating_sub(self.cpu_started) + self.cpu_elsewhere
     }
 
     /// The clocks and counters begin again; a run that is cancelled stays so.
@@ -165,7 +180,8 @@ impl Meter {
 
     /// The run waits: what follows on this thread is not its.
     pub(crate) fn pause(&mut self) {
-        self.cpu_before = self.cpu();
+        self.cpu_elsewhere = self.cpu();
+        self.cpu_started = thread_cpu();
     }
 
     /// It goes on, on this thread.

@@ -227,7 +227,12 @@ impl Inner {
         mode: bindings::Mode,
         value_max: u32,
     ) -> wasmtime::Result<bindings::Outcome> {
-        let error = match typescript::strip(script.source, script.name) {
+        let meter = &mut self.store.data_mut().meter;
+        let Some(stripped) = typescript::strip_metered(script.source, script.name, meter) else {
+            // The limit that was hit is the outcome.
+            return Ok(bindings::Outcome::Pending);
+        };
+        let error = match stripped {
             Ok(stripped) if stripped.module && !self.store.data().esm => typescript::SyntaxError {
                 message: "ES modules are switched off by the template's settings (runtime.esm)".to_owned(),
                 line: 0,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use wasmtime::{Config, Engine, InstancePre, Linker, Module, OptLevel, Store, StoreLimits, StoreLimitsBuilder, Trap};
 
 use crate::image::Disk;
+use crate::limits::{Meter, thread_cpu};
 use crate::threads::{WASM_STACK_BYTES, guest_thread};
 
 const CONVERTER: &[u8] = include_bytes!("../../../../guest/prebuilt/typescript.wasm");
@@ -17,14 +18,18 @@ const EXTENSION: &str = "tswasm";
 const DISK_BYTES_MAX: u64 = 24 << 20;
 /// Largest source, bytes.
 pub(crate) const SOURCE_BYTES_MAX: usize = 8 << 20;
-/// Instructions for a source: ordinary ones take some 200 a byte. A billion is about half a second.
+/// Instructions for a source: ordinary ones take some 200 a byte. Five billion are about a second.
 const FUEL: u64 = 100_000_000;
 const FUEL_PER_BYTE: u64 = 500;
+/// Instructions for a millisecond of CPU time that a run has left, rather too few than too many.
+const FUEL_PER_MS: u64 = 3_000_000;
 /// Memory for a source, bytes: ordinary ones take some 30 a byte.
-const MEMORY_BYTES: usize = 96 << 20;
-const MEMORY_PER_BYTE: usize = 48;
+const MEMORY_BYTES: usize = 32 << 20;
+const MEMORY_PER_BYTE: usize = 64;
 /// From this size on, one source at a time: a few of them at once would be gigabytes.
-const LARGE_BYTES: usize = 1 << 20;
+const LARGE_BYTES: usize = 256 << 10;
+
+const INTRICATE: &str = "The TypeScript source is too intricate: it takes too long to read";
 
 /// JavaScript, and whether the source is an ES module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,36 +91,67 @@ fn is_module_name(name: &str) -> bool {
 /// The JavaScript of a TypeScript source. Types alone are blanked; enums and parameter properties are rewritten on their lines,
 /// namespaces with their statements on their lines. Decorators and `export =` are errors.
 pub fn strip(source: &str, name: &str) -> Result<Stripped, SyntaxError> {
+    strip_within(source, name, Duration::MAX).0.unwrap_or_else(|| Err(SyntaxError::nowhere(INTRICATE)))
+}
+
+/// The same on a run's CPU time. None: what it had left was too little, and it is over.
+pub(crate) fn strip_metered(source: &str, name: &str, meter: &mut Meter) -> Option<Result<Stripped, SyntaxError>> {
+    let (stripped, cpu) = strip_within(source, name, meter.cpu_left());
+    meter.charge(cpu);
+    if stripped.is_none() {
+        meter.out_of_cpu();
+    }
+    stripped
+}
+
+/// The same in about that much CPU time, and what it took. None: it was too little.
+pub(super) fn strip_within(
+    source: &str,
+    name: &str,
+    cpu: Duration,
+) -> (Option<Result<Stripped, SyntaxError>>, Duration) {
     let what = if is_module_name(name) { What::StripModule } else { What::Strip };
-    let (kind, javascript) = convert(source, what)?;
-    Ok(Stripped { javascript, module: kind == 1 })
+    let fuel = u64::try_from(cpu.as_millis()).unwrap_or(u64::MAX).saturating_add(1).saturating_mul(FUEL_PER_MS);
+    let mut used = Duration::ZERO;
+    let stripped = match convert(source, what, fuel, &mut used) {
+        Ok((kind, javascript)) => Some(Ok(Stripped { javascript, module: kind == 1 })),
+        Err(error) if error.message == INTRICATE && fuel < fuel_of(source) => None,
+        Err(error) => Some(Err(error)),
+    };
+    (stripped, used)
+}
+
+fn fuel_of(source: &str) -> u64 {
+    FUEL + source.len() as u64 * FUEL_PER_BYTE
 }
 
 /// The JavaScript of a line that is TypeScript and no JavaScript.
 pub(crate) fn strip_line(source: &str) -> Option<String> {
-    convert(source, What::StripLine).ok().and_then(|(kind, javascript)| (kind != 3).then_some(javascript))
+    convert(source, What::StripLine, u64::MAX, &mut Duration::default())
+        .ok()
+        .and_then(|(kind, javascript)| (kind != 3).then_some(javascript))
 }
 
 /// The declarations (`.d.ts`) of an ES module in TypeScript whose exports all have explicit types.
 pub fn declarations_of(source: &str, _name: &str) -> Result<String, SyntaxError> {
-    convert(source, What::Declarations).map(|(_, text)| text)
+    convert(source, What::Declarations, u64::MAX, &mut Duration::default()).map(|(_, text)| text)
 }
 
-fn convert(source: &str, what: What) -> Result<(u8, String), SyntaxError> {
+fn convert(source: &str, what: What, fuel: u64, used: &mut Duration) -> Result<(u8, String), SyntaxError> {
     if source.len() > SOURCE_BYTES_MAX {
         return Err(SyntaxError::nowhere(format!("The source is larger than {SOURCE_BYTES_MAX} bytes")));
     }
     let _turn = (source.len() >= LARGE_BYTES).then(|| LARGE.lock().unwrap_or_else(PoisonError::into_inner));
-    let answer = if on_guest_thread() {
-        run(source, what)
-    } else {
-        // The stack must be large enough for what the converter may use of it.
-        std::thread::scope(|scope| {
-            let thread = guest_thread("typescript".to_owned()).spawn_scoped(scope, || run(source, what));
-            let thread = thread.map_err(wasmtime::Error::from)?;
-            thread.join().unwrap_or_else(|_| Err(wasmtime::Error::msg("it panicked")))
-        })
-    };
+    // A thread of its own: nobody else's stack is known to have room for what the converter may use.
+    let answer = std::thread::scope(|scope| {
+        let work = || {
+            let answer = run(source, what, fuel);
+            *used = thread_cpu();
+            answer
+        };
+        let thread = guest_thread("typescript".to_owned()).spawn_scoped(scope, work).map_err(wasmtime::Error::from)?;
+        thread.join().unwrap_or_else(|_| Err(wasmtime::Error::msg("it panicked")))
+    });
     let answer = answer.map_err(|error| SyntaxError::nowhere(trapped(&error)))?;
     let malformed = || SyntaxError::nowhere("The TypeScript converter failed");
     let (head, text) = answer.split_at_checked(9).ok_or_else(malformed)?;
@@ -127,14 +163,9 @@ fn convert(source: &str, what: What) -> Result<(u8, String), SyntaxError> {
     }
 }
 
-/// Guest threads have names.
-fn on_guest_thread() -> bool {
-    std::thread::current().name().is_some_and(|name| name.starts_with("guest-"))
-}
-
 fn trapped(error: &wasmtime::Error) -> String {
     match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => "The TypeScript source is too intricate: it takes too long to read",
+        Some(Trap::OutOfFuel) => INTRICATE,
         Some(Trap::StackOverflow | Trap::MemoryOutOfBounds) => "The TypeScript source is nested too deeply",
         // What Rust does without memory.
         Some(Trap::UnreachableCodeReached) => "The TypeScript source takes too much memory to read",
@@ -162,12 +193,12 @@ fn converter() -> &'static Result<InstancePre<StoreLimits>, String> {
     COMPILED.get_or_init(|| compiled().map_err(|error| format!("{error:#}")))
 }
 
-fn run(source: &str, what: What) -> wasmtime::Result<Vec<u8>> {
+fn run(source: &str, what: What, fuel: u64) -> wasmtime::Result<Vec<u8>> {
     let converter = converter().as_ref().map_err(|error| wasmtime::Error::msg(error.clone()))?;
     let limits = StoreLimitsBuilder::new().memory_size(MEMORY_BYTES + source.len() * MEMORY_PER_BYTE).build();
     let mut store = Store::new(converter.module().engine(), limits);
     store.limiter(|limits| limits);
-    store.set_fuel(FUEL + source.len() as u64 * FUEL_PER_BYTE)?;
+    store.set_fuel(fuel.min(fuel_of(source)))?;
     let instance = converter.instantiate(&mut store)?;
     let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| wasmtime::Error::msg("no memory"))?;
     let allocate = instance.get_typed_func::<u32, u32>(&mut store, "allocate")?;

@@ -14,14 +14,14 @@ use super::printing::{self, Advice};
 /// Exit status of a script that ran out of time, as `timeout` has it.
 const EXIT_TIMEOUT: u8 = 124;
 
-/// Run a JavaScript file in a sandbox
+/// Run a JavaScript or TypeScript file in a sandbox
 ///
 /// The script reaches nothing but the language, the modules that you name and, through them, the files beneath the root.
 /// Console output appears while it runs (warnings and errors on stderr), then the value of its last expression.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
-    /// The script; `-` reads it from stdin. A name that ends in .mjs is an ES module
+    /// The script; `-` reads it from stdin. A name that ends in .mjs is an ES module, in .ts TypeScript
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Run it as an ES module whatever its name
