@@ -1,3 +1,8 @@
+/** The arguments of the file that runs, as the request gave them. */
+declare const __ARGS__: any;
+/** The environment of the file that runs, as the request gave it. */
+declare const __ENV__: any;
+
 // The web's globals in every session, for programs compiled with lib: ["es2023"].
 
 interface Console {

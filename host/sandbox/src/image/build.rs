@@ -121,7 +121,7 @@ impl Builder {
             (module.name, module.version).hash(&mut hash);
             module.interface.as_ref().map(|interface| (interface.name, interface.wit)).hash(&mut hash);
             facades::source(module).hash(&mut hash);
-            module.parts.hash(&mut hash);
+            (module.parts, module.globals).hash(&mut hash);
         }
         for library in libraries {
             (library.name(), library.digest()).hash(&mut hash);

@@ -21,8 +21,7 @@ pub static ECHO: Module = Module {
     grant_schema: NO_GRANT_SCHEMA,
     check_grant: grant_of::<NoGrant>,
     limits: &[],
-    parts: &[],
-    unavailable: always,
+    ..Module::BASE
 };
 
 const KINDS: [&str; 25] = [

@@ -4,6 +4,7 @@
 pub(crate) mod echo;
 pub(crate) mod fs;
 mod linking;
+pub(crate) mod node;
 
 use serde::de::DeserializeOwned;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower};
@@ -37,6 +38,8 @@ pub struct Module {
     /// Further names that scripts can `require`, each with the export of the facade that it answers with:
     /// `("fs/promises", "promises")`.
     pub parts: &'static [(&'static str, &'static str)],
+    /// Globals that listing it makes, each with the export of the facade that it is.
+    pub globals: &'static [(&'static str, &'static str)],
     /// Why this operator's sessions can't use it, if they can't. Templates may list it all the same: it says so when it is
     /// called.
     pub unavailable: fn(&Policy) -> Option<String>,
@@ -64,10 +67,34 @@ pub struct Facade {
 /// The modules that an engine has unless it is told otherwise.
 pub(crate) static ALL: &[&Module] = &[
     &fs::MODULE,
+    &node::ASSERT,
+    &node::BUFFER,
+    &node::EVENTS,
+    &node::PATH,
+    &node::QUERYSTRING,
+    &node::STRING_DECODER,
+    &node::TIMERS,
+    &node::URL,
+    &node::UTIL,
     //
 ];
 
 impl Module {
+    /// What a module has that says nothing else: it grants nothing, bounds nothing, and is always available.
+    pub(crate) const BASE: Module = Module {
+        name: "",
+        version: "0.1.0",
+        docs: "",
+        interface: None,
+        facade: None,
+        grant_schema: NO_GRANT_SCHEMA,
+        check_grant: grant_of::<NoGrant>,
+        limits: &[],
+        parts: &[],
+        globals: &[],
+        unavailable: always,
+    };
+
     /// Checks a template's `config` for this module; the text says what is wrong.
     pub fn check_grant(&self, config: &str) -> Result<(), String> {
         let (_, own) = split_grant(config)?;

@@ -8,7 +8,7 @@ use wit_parser::{Function, Resolve, Type, TypeDefKind, TypeId};
 use crate::modules::{Interface, Module};
 
 /// Of every session's globals beyond the language's own.
-const GLOBALS: &str = include_str!("../globals.d.ts");
+const GLOBALS: &str = include_str!("../../js/types/globals.d.ts");
 
 /// The declarations of what `require(module.name)` answers.
 pub(crate) fn declarations(module: &Module) -> String {
