@@ -13,7 +13,6 @@ use crate::host::Host;
 use crate::services::Policy;
 
 pub(crate) use linking::Linking;
-#[expect(unused_imports, reason = "for modules to come")]
 pub(crate) use linking::{Store, Traffic};
 
 /// A module that templates may list.
