@@ -36,7 +36,7 @@ console.log(fs.existsSync('a'), code(() => fs.rmSync('a')), fs.rmSync('a', { for
 const fd = fs.openSync('h', 'w+');
 console.log(fs.writeSync(fd, 'hello world'), fs.writeSync(fd, new Uint8Array([74]), 0, 1, 0), fs.fstatSync(fd).size); // expect: 11 1 11
 const into = new Uint8Array(8);
-console.log(fs.readSync(fd, into, 0, 8, 0), String.fromCharCode(...into), fs.readSync(fd, into, 2, 3, 6), String.fromCharCode(...into)); // expect: 8 Jello wo 3 Jeworlwo
+console.log(fs.readSync(fd, into, 0, 8, 0), String.fromCharCode(...into), fs.readSync(fd, into, 2, 3, 6), String.fromCharCode(...into)); // expect: 8 Jello wo 3 Jewor wo
 console.log(fs.readSync(fd, into), fs.ftruncateSync(fd, 5), fs.closeSync(fd), code(() => fs.readSync(fd, into)), fs.readFileSync('h')); // expect: 0 undefined undefined EBADF read Jello
 const open = []; // expect: EMFILE open h 64
 console.log(code(() => { for (;;) open.push(fs.openSync('h')); }), open.length);

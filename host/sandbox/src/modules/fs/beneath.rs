@@ -124,6 +124,29 @@ impl Beneath {
         self.admit(&real, need, call, path)
     }
 
+    /// Why something was not opened: that it is not granted, where the way to it leads there.
+    fn failed(&self, error: &io::Error, relative: &Path, call: &'static str, path: &str) -> PathError {
+        if !self.is_uniform() {
+            let flags = i32::try_from(OFlags::PATH.bits()).unwrap_or(0);
+            let mut options = OpenOptions::new();
+            options.read(true).custom_flags(flags);
+            let mut beyond = None;
+            for above in relative.ancestors() {
+                let named = if above == Path::new("") { Path::new(".") } else { above };
+                if let Ok(there) = self.root.dir().open_with(named, &options) {
+                    let real = self.real(&there).map(|real| beyond.map_or(real.clone(), |name| real.join(name)));
+                    let refused = real.map_err(|error| PathError::io(&error, call, path));
+                    if let Err(refused) = refused.and_then(|real| self.admit(&real, Need::Read, call, path)) {
+                        return refused;
+                    }
+                    break;
+                }
+                beyond = Some(above.components().next_back().map_or(Path::new(""), |part| Path::new(part.as_os_str())));
+            }
+        }
+        PathError::io(error, call, path)
+    }
+
     /// The path from the root, as its text says; refused where that alone decides. So nobody learns from an error what
     /// lies where nothing is granted.
     fn relative<'p>(&self, path: &'p str, need: Need, call: &'static str) -> Done<&'p Path> {
@@ -152,7 +175,7 @@ impl Beneath {
         let relative = self.relative(path, need, call)?;
         let flags = i32::try_from(OFlags::PATH.bits()).unwrap_or(0);
         let opened = self.root.dir().open_with(relative, OpenOptions::new().read(true).custom_flags(flags));
-        let file = opened.map_err(|error| PathError::io(&error, call, path))?.into_std();
+        let file = opened.map_err(|error| self.failed(&error, relative, call, path))?.into_std();
         self.admit_handle(&file, need, call, path)?;
         Ok(file)
     }
@@ -175,6 +198,8 @@ impl Beneath {
     /// A directory, to be read, through symbolic links.
     pub(super) fn directory(&self, path: &str, call: &'static str) -> Done<File> {
         let relative = self.relative(path, Need::Read, call)?;
+        // What is no directory, where nothing is granted, is nobody's business.
+        self.look(path, Need::Read, call)?;
         self.directory_in(self.root.dir(), relative, call, path)
     }
 
@@ -195,7 +220,7 @@ impl Beneath {
         options.read(how.read).write(how.write || how.append).append(how.append);
         let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or(0);
         let opened = self.root.dir().open_with(relative, options.custom_flags(flags));
-        let file = opened.map_err(|error| PathError::io(&error, call, path))?.into_std();
+        let file = opened.map_err(|error| self.failed(&error, relative, call, path))?.into_std();
         self.admit_handle(&file, how.need(), call, path)?;
         let metadata = file.metadata().map_err(|error| PathError::io(&error, call, path))?;
         if metadata.is_dir() && !directories {
@@ -251,7 +276,7 @@ impl Beneath {
             return Err(PathError::new("EBUSY", "resource busy or locked", call, path));
         };
         let parent = relative.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-        let dir = self.root.dir().open_dir(parent).map_err(io)?;
+        let dir = self.root.dir().open_dir(parent).map_err(|error| self.failed(&error, relative, call, path))?;
         let slash = path.ends_with('/') || path.ends_with("/.");
         let real = if self.is_uniform() { None } else { Some(self.real(&dir).map_err(io)?.join(name)) };
         if let Some(real) = &real {
