@@ -2,6 +2,7 @@
 //! JavaScript where Node's conventions want another shape than WIT's. The guest is neither edited nor rebuilt.
 #[cfg(feature = "echo")]
 pub(crate) mod echo;
+mod exec;
 pub(crate) mod fs;
 mod linking;
 
@@ -62,6 +63,7 @@ pub struct Facade {
 
 /// The modules that an engine has unless it is told otherwise.
 pub(crate) static ALL: &[&Module] = &[
+    &exec::MODULE,
     &fs::MODULE,
     //
 ];
