@@ -37,5 +37,5 @@ const endless = spawn('shell', ['-c', 'trap "" TERM; echo ready; while :; do sle
 let heard = '';
 await new Promise((done) => endless.on('stdout', (text) => { heard += text; done(); }));
 endless.kill(); endless.kill('SIGKILL');
-console.log(heard.trim(), JSON.stringify(await endless.wait()), thrown(() => endless.kill('SIGSTOP')).slice(0, 25)); // expect: ready {"status":null,"signal":"SIGKILL"} undefined: kill: 'SIGSTOP'
+console.log(heard.trim(), JSON.stringify(await endless.wait()), thrown(() => endless.kill('SIGSTOP')).slice(0, 25)); // expect: ready {"status":null,"signal":"SIGKILL"} undefined: kill: 'SIGSTOP
 console.log(await execFile('none').catch((e) => e.code), thrown(() => spawn('none')).slice(0, 11)); // expect: NOT_GRANTED NOT_GRANTED

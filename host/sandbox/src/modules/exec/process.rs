@@ -164,6 +164,10 @@ pub(super) fn start(runtime: &Handle, spec: Spec, places: [OwnedSemaphorePermit;
     // SAFETY: between fork and exec only system calls are made: no allocation, no lock, nothing of another thread's.
     unsafe {
         command.pre_exec(move || {
+            // Whatever else is open in this process, by us or by whoever started us, ends with the exec.
+            if libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) != 0 {
+                return Err(io::Error::last_os_error());
+            }
             rustix::process::setsid()?;
             rustix::thread::set_no_new_privs(true)?;
             rustix::process::fchdir(&cwd)?;
@@ -206,10 +210,10 @@ async fn drive(
     (time, output_max): (Duration, usize),
     to: &mpsc::Sender<Happening>,
 ) -> Answer<ExitStatus> {
-    let lost = |_| Failure::new("EIO", "EIO: the program was lost");
-    let pid = pid.ok_or_else(|| lost(()))?;
-    let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty()).map_err(|error| lost(drop(error)))?;
-    let ended = registered(handle).map_err(|error| lost(drop(error)))?;
+    let lost = |_: io::Error| Failure::new("EIO", "EIO: the program was lost");
+    let pid = pid.ok_or_else(|| lost(io::ErrorKind::NotFound.into()))?;
+    let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty()).map_err(|error| lost(error.into()))?;
+    let ended = registered(handle).map_err(lost)?;
     let left = AtomicUsize::new(output_max);
     let group = Arc::clone(&owned.group);
     let reading = async {
@@ -256,7 +260,7 @@ async fn drive(
         () = tokio::time::sleep(time) => late()?,
         () = to.closed() => late()?,
     }
-    owned.reap().map_err(|error| lost(drop(error)))
+    owned.reap().map_err(lost)
 }
 
 async fn read(
