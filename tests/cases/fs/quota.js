@@ -3,6 +3,7 @@
 // file: there 0123456789
 const fs = require('fs');
 const code = (f) => { try { f(); return 'worked'; } catch (e) { return e.code; } };
+console.log(code(() => fs.writeFileSync('none/a', 'x'.repeat(1000))), code(() => fs.writeFileSync('a', 'x'.repeat(1025))), fs.existsSync('a')); // expect: ENOENT EDQUOT false
 console.log(code(() => fs.writeFileSync('a', 'x'.repeat(1000)))); // expect: worked
 console.log(code(() => fs.copyFileSync('there', 'b')), code(() => fs.appendFileSync('there', '0123456789'))); // expect: worked worked
 console.log(code(() => fs.writeFileSync('a', 'xxxxx')), fs.statSync('a').size); // expect: EDQUOT 1000

@@ -312,7 +312,10 @@ fn link(exec: &mut Linking<'_>) -> wasmtime::Result<()> {
     })?;
     exec.function("kill", |store, (process, signal): (u32, Sent)| {
         let programs = store.data_mut().state::<Programs>();
-        let killed = programs.and_then(|programs| Ok(programs.started(process)?.group.signal(signal.into())));
+        let killed = programs.and_then(|programs| {
+            programs.started(process)?.group.signal(signal.into());
+            Ok(())
+        });
         Ok((killed,))
     })
 }

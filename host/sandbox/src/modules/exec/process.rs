@@ -243,10 +243,11 @@ async fn drive(
                 read?;
                 dying.await;
             }
-            () = &mut dying => match tokio::time::timeout(DRAIN_TIME, reading).await {
-                Ok(read) => drop(read?),
-                Err(_) => {}
-            },
+            () = &mut dying => {
+                if let Ok(read) = tokio::time::timeout(DRAIN_TIME, reading).await {
+                    read?;
+                }
+            }
         }
         Answer::Ok(())
     };

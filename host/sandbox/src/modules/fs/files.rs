@@ -66,8 +66,8 @@ pub(super) fn write_file(
     let data = data.bytes();
     let beneath = files.beneath()?;
     // Before the file is emptied.
-    files.quota.bytes(data.len() as u64, "write", &path)?;
-    let mut file = beneath.open(&path, how, &files.quota, "open")?;
+    let size = data.len() as u64;
+    let mut file = files.quota.writing(size, "write", &path, || beneath.open(&path, how, &files.quota, "open"))?;
     for chunk in data.chunks(CHUNK_BYTES) {
         file.write_all(chunk).map_err(|error| PathError::io(&error, "write", &path))?;
         go_on(check, "write", &path)?;
@@ -81,14 +81,16 @@ pub(super) fn copy_file(files: &Shared, (path, to, exclusive): (String, String, 
     let both = |error: PathError| error.of_two(&to);
     let beneath = files.beneath()?;
     let mut from = beneath.open_there(&path, Opening::READ, false, call).map_err(both)?;
+    let io = |error| PathError::io(&error, call, &path).of_two(&to);
+    let size = from.metadata().map_err(io)?.len();
     let how = Opening { write: true, create: true, exclusive, ..Opening::default() };
-    let mut into = beneath.open(&to, how, &files.quota, call).map_err(|error| error.instead_of(&path).of_two(&to))?;
+    let into = files.quota.writing(size, call, &path, || {
+        beneath.open(&to, how, &files.quota, call).map_err(|error| error.instead_of(&path))
+    });
+    let mut into = into.map_err(both)?;
     if is_same(&from, &into) {
         return Ok(());
     }
-    let io = |error| PathError::io(&error, call, &path).of_two(&to);
-    let size = from.metadata().map_err(io)?.len();
-    files.quota.bytes(size, call, &path).map_err(both)?;
     into.set_len(0).map_err(io)?;
     let mut charged = size;
     let mut buffer = vec![0; CHUNK_BYTES / 4];

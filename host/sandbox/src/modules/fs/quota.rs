@@ -23,6 +23,22 @@ impl Quota {
         take(&self.bytes, bytes).ok_or_else(|| exceeded("quota_kb", call, path))
     }
 
+    /// Does what writes `bytes`, if they are left; what was not begun does not count.
+    pub(super) fn writing<T>(
+        &self,
+        bytes: u64,
+        call: &'static str,
+        path: &str,
+        begin: impl FnOnce() -> Done<T>,
+    ) -> Done<T> {
+        self.bytes(bytes, call, path)?;
+        let begun = begin();
+        if begun.is_err() && self.bytes.load(Ordering::Relaxed) != u64::MAX {
+            self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
+        begun
+    }
+
     /// Makes something, if there may be one more; what was not made does not count.
     pub(super) fn making<T>(&self, call: &'static str, path: &str, make: impl FnOnce() -> T) -> Done<Made<'_, T>> {
         take(&self.files, 1).ok_or_else(|| exceeded("files_max", call, path))?;

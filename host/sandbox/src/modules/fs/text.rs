@@ -94,6 +94,6 @@ mod tests {
         assert_eq!(decode(bytes, Encoding::Hex, 7), None);
         assert_eq!(encode("0a1xff".into(), Encoding::Hex), [10]);
         assert_eq!(encode("/w BB\n6Q".into(), Encoding::Base64), [0xff, 0, 0x41, 0xe9]);
-        assert_eq!(encode("A".into(), Encoding::Base64), []);
+        assert!(encode("A".into(), Encoding::Base64).is_empty());
     }
 }

@@ -232,7 +232,7 @@ fn remove_tree(
     let io = |error: Errno| PathError::io(&error.into(), "rm", path);
     let too_large = |what: String| PathError::new("ENOBUFS", what, "rm", path);
     *budget = budget.checked_sub(1).ok_or_else(|| too_large(format!("more than {ENTRIES_MAX} entries")))?;
-    if *budget % ENTRIES_A_CHECK == 0 {
+    if budget.is_multiple_of(ENTRIES_A_CHECK) {
         go_on(check, "rm", path)?;
     }
     match unlinkat(dir, name, AtFlags::empty()) {
