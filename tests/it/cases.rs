@@ -24,7 +24,7 @@ macro_rules! directories {
     };
 }
 directories!(
-    ambient, builtins, console, errors, fs, language, modules, node, typescript, values, web,
+    ambient, builtins, console, errors, exec, fs, language, modules, node, typescript, values, web,
     //
 );
 

@@ -2,6 +2,7 @@
 //! JavaScript where Node's conventions want another shape than WIT's. The guest is neither edited nor rebuilt.
 #[cfg(feature = "echo")]
 pub(crate) mod echo;
+mod exec;
 pub(crate) mod fs;
 mod linking;
 pub(crate) mod node;
@@ -14,7 +15,6 @@ use crate::host::Host;
 use crate::services::Policy;
 
 pub(crate) use linking::Linking;
-#[expect(unused_imports, reason = "for modules to come")]
 pub(crate) use linking::{Store, Traffic};
 
 /// A module that templates may list.
@@ -66,6 +66,7 @@ pub struct Facade {
 
 /// The modules that an engine has unless it is told otherwise.
 pub(crate) static ALL: &[&Module] = &[
+    &exec::MODULE,
     &fs::MODULE,
     &node::ASSERT,
     &node::BUFFER,
