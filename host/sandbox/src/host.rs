@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use crate::error::Error;
 use crate::limits::{MemoryLimiter, Meter, Stop};
-use crate::modules::{self, Failure, Module, State};
+use crate::modules::{self, Failure, Kept, Module, State};
 use crate::root::Root;
 use crate::sandbox::{Event, Events, ModuleUsage, Setup};
 use crate::services::{Policy, Services};
@@ -41,7 +41,7 @@ pub(crate) struct Host {
     pub(crate) policy: Arc<Policy>,
     grants: Vec<Grant>,
     /// What modules keep, one of each type.
-    states: Vec<(TypeId, Box<dyn Any + Send>)>,
+    states: Vec<(TypeId, Box<dyn Kept>)>,
     /// What this run used of each module, in the image's order.
     usage: Vec<ModuleUsage>,
     /// One bit for each module of the image whose calls are events.
@@ -103,6 +103,18 @@ impl Host {
         self.events = None;
     }
 
+    /// This run was stopped.
+    pub(crate) fn stopped(&mut self) {
+        for (_, kept) in &mut self.states {
+            kept.stopped();
+        }
+    }
+
+    /// Why the session can't be put away and be brought back without a script's noticing, if it can't.
+    pub(crate) fn pins(&self) -> Option<&'static str> {
+        self.states.iter().find_map(|(_, kept)| kept.pins())
+    }
+
     /// What a module keeps in this session.
     pub(crate) fn state<S: State>(&mut self) -> Result<&mut S, Failure> {
         let id = TypeId::of::<S>();
@@ -118,7 +130,8 @@ impl Host {
                 self.states.len() - 1
             }
         };
-        self.states[at].1.downcast_mut().ok_or_else(|| Failure::new("INTERNAL", S::MODULE))
+        let kept: &mut dyn Any = &mut *self.states[at].1;
+        kept.downcast_mut().ok_or_else(|| Failure::new("INTERNAL", S::MODULE))
     }
 
     /// The meter of the module in this slot.

@@ -27,10 +27,13 @@ pub use image::{Format, Image, ImageFacts, LibraryFacts, Origin, Recipe};
 pub use library::{Library, Package, PackageFormat};
 pub use limits::Stop;
 pub use machine::{HostLimit, host_limits, raise_open_files};
+pub use modules::database::bounded as bounded_databases;
 #[cfg(feature = "echo")]
 pub use modules::echo::ECHO;
 pub use modules::{Facade, Interface, Module};
 pub use registry::{Refusal, RefusalReason, Registry};
 pub use root::{Root, SourceError};
 pub use sandbox::{Event, Events, Metrics, Mode, ModuleUsage, Outcome, Ran, Sandbox, Script, Setup, Turn, Waiting};
-pub use services::{Policy, Services};
+pub use services::{
+    KeyValue, KvChange, KvChanged, KvCondition, KvEntry, KvError, KvPage, KvValue, Policy, Services, Serving,
+};

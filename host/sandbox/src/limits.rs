@@ -1,7 +1,7 @@
 //! Limits while a script runs. The guest asks `poll` in every loop (QuickJS's interrupt handler and the loop countdown
 //! that the guest build puts into native loops), so checking the clocks there needs no other thread.
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use model::{ErrorCode, Limits};
@@ -68,6 +68,8 @@ pub(crate) struct Meter {
     cpu_started: Duration,
     /// CPU time of this run on other threads, before it waited.
     cpu_before: Duration,
+    /// CPU time of this run's work on threads that are no guest's, microseconds.
+    elsewhere: Arc<AtomicU64>,
     /// The limit that was hit first, and the thread's CPU time at that moment.
     exceeded: Option<(ErrorCode, Duration)>,
     events: u32,
@@ -86,6 +88,7 @@ impl Meter {
             started: Instant::now(),
             cpu_started: thread_cpu(),
             cpu_before: Duration::ZERO,
+            elsewhere: Arc::default(),
             exceeded: None,
             events: 0,
             output_bytes: 0,
@@ -150,12 +153,18 @@ impl Meter {
     }
 
     pub(crate) fn cpu(&self) -> Duration {
-        self.cpu_before + thread_cpu().saturating_sub(self.cpu_started)
+        let elsewhere = Duration::from_micros(self.elsewhere.load(Ordering::Relaxed));
+        self.cpu_before + thread_cpu().saturating_sub(self.cpu_started) + elsewhere
+    }
+
+    /// What asynchronous work adds its CPU time to, microseconds.
+    pub(crate) fn elsewhere(&self) -> &Arc<AtomicU64> {
+        &self.elsewhere
     }
 
     /// The run waits: what follows on this thread is not its.
     pub(crate) fn pause(&mut self) {
-        self.cpu_before = self.cpu();
+        self.cpu_before += thread_cpu().saturating_sub(self.cpu_started);
     }
 
     /// It goes on, on this thread.

@@ -225,6 +225,11 @@ impl Sandbox {
         &self.inner.image
     }
 
+    /// Why it can't be put away and be brought back without a script's noticing, if it can't: an open transaction, say.
+    pub fn pinned(&self) -> Option<&'static str> {
+        self.inner.store.data().pins()
+    }
+
     /// Runs `script` and every job it queues, as far as that goes without waiting; [`crate::Engine::finish`] does the
     /// rest. What an earlier run left and is due by now comes first. Call it on a guest thread ([`crate::Engine::spawn`]).
     pub fn run(mut self, script: Script<'_>, stop: &Stop, events: Events) -> Turn {
@@ -266,6 +271,9 @@ impl Sandbox {
             Ok(answer)
         });
         let host = inner.store.data_mut();
+        if host.meter.exceeded().is_some() {
+            host.stopped();
+        }
         host.end();
         let (outcome, sound) = match answer {
             Ok(answer) => (outcome(answer, &mut host.meter), true),

@@ -1,9 +1,13 @@
 //! The native modules. One is: a WIT package in `wit/`, a Rust file here, an entry in [`ALL`], and perhaps a facade in
 //! JavaScript where Node's conventions want another shape than WIT's. The guest is neither edited nor rebuilt.
+pub(crate) mod database;
 #[cfg(feature = "echo")]
 pub(crate) mod echo;
 pub(crate) mod fs;
+mod kv;
 mod linking;
+
+use std::any::Any;
 
 use serde::de::DeserializeOwned;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower};
@@ -11,9 +15,7 @@ use wasmtime::component::{ComponentType, Lift, Linker, Lower};
 use crate::error::Error;
 use crate::host::Host;
 
-pub(crate) use linking::Linking;
-#[expect(unused_imports, reason = "for modules to come")]
-pub(crate) use linking::{Store, Traffic};
+pub(crate) use linking::{Linking, Store, Traffic};
 
 /// A module that templates may list.
 pub struct Module {
@@ -57,6 +59,8 @@ pub struct Facade {
 /// The modules that an engine has unless it is told otherwise.
 pub(crate) static ALL: &[&Module] = &[
     &fs::MODULE,
+    &database::MODULE,
+    &kv::MODULE,
     //
 ];
 
@@ -121,6 +125,28 @@ pub(crate) trait State: Send + Sized + 'static {
     type Grant: DeserializeOwned;
     /// Made from what was granted and what the session has.
     fn open(grant: Self::Grant, host: &Host) -> Result<Self, Failure>;
+    /// A run was stopped, by a limit or by whoever cancelled it: nothing that it left half done goes on.
+    fn stopped(&mut self) {}
+    /// Why the session can't be put away and be brought back without a script's noticing, if it can't.
+    fn pins(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+/// What a session keeps of its modules, whatever the type.
+pub(crate) trait Kept: Any + Send {
+    fn stopped(&mut self);
+    fn pins(&self) -> Option<&'static str>;
+}
+
+impl<S: State> Kept for S {
+    fn stopped(&mut self) {
+        State::stopped(self);
+    }
+
+    fn pins(&self) -> Option<&'static str> {
+        State::pins(self)
+    }
 }
 
 /// Why a host call fails: an Error in JavaScript with this `code` and `message`, as in Node.
