@@ -2,6 +2,7 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{ComponentType, Lift, Lower};
 
 use super::{Answer, Facade, Failure, Interface, Linking, Module, State, Store, Traffic, read_grant};
@@ -12,6 +13,8 @@ use crate::services::{KeyValue, KvChange, KvCondition, KvEntry, KvError, KvPage,
 const KEY_BYTES_MAX: usize = 512;
 /// Largest value, bytes: it is held by the one thread that writes.
 const VALUE_BYTES_MAX: usize = 1 << 20;
+/// Values of a session that may be on their way to the store, bytes.
+const UNDER_WAY_BYTES_MAX: usize = 16 << 20;
 /// Entries of one part of a list, and where it ends before.
 const LIST_MAX: u32 = 1_000;
 const LIST_BYTES_MAX: usize = 2 << 20;
@@ -80,6 +83,8 @@ fn check_grant(config: &str) -> Result<(), String> {
 struct Keys {
     grant: Grant,
     service: Option<Arc<dyn KeyValue>>,
+    /// A permit for every byte of values on their way to the store.
+    room: Arc<Semaphore>,
 }
 
 impl State for Keys {
@@ -87,7 +92,11 @@ impl State for Keys {
     type Grant = Grant;
 
     fn open(grant: Grant, host: &Host) -> Answer<Keys> {
-        Ok(Keys { grant, service: host.services.key_values.clone() })
+        Ok(Keys {
+            grant,
+            service: host.services.key_values.clone(),
+            room: Arc::new(Semaphore::new(UNDER_WAY_BYTES_MAX)),
+        })
     }
 }
 
@@ -142,10 +151,11 @@ fn link(keys: &mut Linking<'_>) -> wasmtime::Result<()> {
             match ttl_ms {
                 Some(0) => Err(Failure::new("EINVAL", "the ttl is at least a millisecond")),
                 Some(ttl) if ttl > TTL_MS_MAX => Err(Failure::new("EINVAL", "the ttl is longer than a century")),
-                _ => Ok(granted),
+                _ => Ok((granted, room(store, value.len())?)),
             }
         });
-        Ok(checked.map(|(service, grant)| async move {
+        Ok(checked.map(|((service, grant), room)| async move {
+            let _room = room;
             let change = KvChange::Set { value: value.into(), ttl_ms, only: only.into(), quota: quota(&grant) };
             let changed = service.change(&grant.namespace, &key, change).await;
             Ok(changed.map_err(|error| failure(error, &grant))?.map(|changed| changed.version))
@@ -200,6 +210,15 @@ fn granted(store: &mut Store<'_>, key: &str, writes: bool) -> Answer<(Arc<dyn Ke
     check_length(key)?;
     let none = || Failure::new("EUNAVAILABLE", "nothing keeps keys and values here");
     Ok((keys.service.clone().ok_or_else(none)?, keys.grant.clone()))
+}
+
+/// Room for a value, until it is stored.
+fn room(store: &mut Store<'_>, bytes: usize) -> Answer<OwnedSemaphorePermit> {
+    let room = Arc::clone(&store.data_mut().state::<Keys>()?.room);
+    room.try_acquire_many_owned(u32::try_from(bytes).unwrap_or(u32::MAX)).map_err(|_| {
+        let text = format!("values of {UNDER_WAY_BYTES_MAX} bytes are being stored: await some before storing more");
+        Failure::new("ETOOMANY", text)
+    })
 }
 
 fn check_length(key: &str) -> Answer<()> {

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use cap_std::fs::Dir;
@@ -50,9 +50,13 @@ pub(super) struct Bounds {
     pub(super) account: Arc<Account>,
     pub(super) memory_mb: u32,
     pub(super) size_mb: u32,
-    /// Bytes of one answer.
+    /// Bytes of one answer, and of all that wait to be taken.
     pub(super) answer_bytes_max: usize,
+    pub(super) untaken: Untaken,
 }
+
+/// Answers of asynchronous calls, until the guest has taken them: a script that never looks would pile them up.
+pub(super) type Untaken = Arc<Mutex<Vec<(Weak<Rows>, usize)>>>;
 
 /// One open database. Whoever has it may use it on any thread.
 pub(super) struct Live {
@@ -221,9 +225,28 @@ impl Live {
         Ok(out)
     }
 
+    /// Rows that wait until the guest takes them, where there is room for that.
+    pub(super) fn kept(&mut self, ask: impl FnOnce(&mut Live) -> Answer<Rows>) -> Answer<Arc<Rows>> {
+        let untaken = Arc::clone(&self.bounds.untaken);
+        let lock = || untaken.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting: usize = {
+            let mut untaken = lock();
+            untaken.retain(|(rows, _)| rows.strong_count() > 0);
+            untaken.iter().map(|(_, bytes)| bytes).sum()
+        };
+        if waiting > self.bounds.answer_bytes_max {
+            let text = format!("results of {waiting} bytes wait to be taken: await some calls before making more");
+            return Err(Failure::new("ETOOMANY", text));
+        }
+        let rows = ask(self)?;
+        let bytes = rows.cells.iter().map(|cell| CELL_BYTES + cell.len()).sum();
+        let rows = Arc::new(rows);
+        lock().push((Arc::downgrade(&rows), bytes));
+        Ok(rows)
+    }
+
     pub(super) fn run(&self, sql: &str, given: &Parameters) -> Answer<Changes> {
         let connection = self.connection()?;
-        let before = connection.total_changes();
         let mut affected = 0;
         let mut run = |statement: &mut Statement<'_>| -> Answer<()> {
             let before = connection.total_changes();
@@ -251,7 +274,6 @@ impl Live {
             }
             Err(error) => return Err(errors::failure(error)),
         }
-        let _ = before;
         Ok(Changes { rows_affected: affected, last_insert_id: connection.last_insert_rowid() })
     }
 

@@ -124,6 +124,7 @@ impl State for Databases {
             memory_mb: grant.memory_mb,
             size_mb: grant.size_mb,
             answer_bytes_max: host_text_bytes(host.meter.limits().mem_mb),
+            untaken: live::Untaken::default(),
         };
         Ok(Databases { grant, root: host.root.clone(), bounds, open: BTreeMap::new(), last: 0 })
     }
@@ -213,7 +214,7 @@ fn link(databases: &mut Linking<'_>) -> wasmtime::Result<()> {
     databases.asynchronous(
         "query-later",
         |store, (handle, sql, given, rows_max): (u32, String, Parameters, u32)| {
-            Ok(later(store, handle, move |live| live.query(&sql, &given, rows_max)))
+            Ok(later(store, handle, move |live| live.kept(|live| live.query(&sql, &given, rows_max))))
         },
     )?;
     databases.asynchronous("run-later", |store, (handle, sql, given): (u32, String, Parameters)| {
@@ -226,7 +227,7 @@ fn link(databases: &mut Linking<'_>) -> wasmtime::Result<()> {
         Ok((now(store, handle, |live| live.fetch(cursor)),))
     })?;
     databases.asynchronous("fetch-later", |store, (handle, cursor): (u32, u32)| {
-        Ok(later(store, handle, move |live| live.fetch(cursor)))
+        Ok(later(store, handle, move |live| live.kept(|live| live.fetch(cursor))))
     })?;
     databases.function("close-cursor", |store, (handle, cursor): (u32, u32)| {
         let closed = now(store, handle, |live| {
