@@ -61,7 +61,7 @@ export { remove as delete };
 
 export async function list(options) {
   const { prefix = "", limit = 100, cursor = null } = typeof options === "string" ? { prefix: options } : (options ?? {});
-  const { entries, next } = await host.list(prefix, limit, cursor);
+  const { entries, next } = await host.listEntries(prefix, limit, cursor);
   return { entries: entries.map(entry), cursor: next ?? null };
 }
 

@@ -167,7 +167,7 @@ fn link(keys: &mut Linking<'_>) -> wasmtime::Result<()> {
             Ok(changed.map_err(|error| failure(error, &grant))?.is_some())
         }))
     })?;
-    keys.asynchronous("list", |store, (prefix, limit, cursor): (String, u32, Option<String>)| {
+    keys.asynchronous("list-entries", |store, (prefix, limit, cursor): (String, u32, Option<String>)| {
         let checked = granted(store, "list", false).and_then(|granted| {
             for given in [Some(&prefix), cursor.as_ref()].into_iter().flatten() {
                 check_length(given)?;

@@ -20,6 +20,9 @@ pub(crate) struct Account {
     max: usize,
 }
 
+/// Bytes from where on an allocation gets more than was asked for.
+const LARGE: usize = 64 << 10;
+
 /// In front of every allocation. As large as SQLite wants allocations aligned, twice.
 #[repr(C, align(16))]
 struct Header {
@@ -65,12 +68,19 @@ pub fn bounded() -> bool {
     })
 }
 
+/// Large ones get some more, which SQLite learns by asking for their size: near its own limits it grows texts by as little as
+/// it needs, and copying them at each growth would take the square of their length.
+fn roomy(bytes: usize) -> usize {
+    if bytes <= LARGE { bytes } else { bytes.next_multiple_of(bytes.next_power_of_two() / 16) }
+}
+
 fn layout(bytes: usize) -> Option<Layout> {
     Layout::from_size_align(bytes.checked_add(size_of::<Header>())?, align_of::<Header>()).ok()
 }
 
 unsafe extern "C" fn malloc(bytes: c_int) -> *mut c_void {
     let Ok(bytes) = usize::try_from(bytes) else { return ptr::null_mut() };
+    let bytes = roomy(bytes);
     let Some(layout) = layout(bytes) else { return ptr::null_mut() };
     let account = operation::account();
     if account.as_ref().is_some_and(|account| !account.charge(bytes)) {
@@ -113,9 +123,13 @@ unsafe extern "C" fn realloc(given: *mut c_void, bytes: c_int) -> *mut c_void {
     // Charged to whoever asks now, which is what had it before but for what the process shares.
     // SAFETY: both are ours, do not overlap, and are as long as their headers say.
     unsafe {
+        let had = size(given);
+        if had >= bytes && had / 2 <= bytes {
+            return given;
+        }
         let fresh = malloc(bytes);
         if !fresh.is_null() && !given.is_null() {
-            let kept = size(given).min(bytes);
+            let kept = had.min(bytes);
             ptr::copy_nonoverlapping(given.cast::<u8>(), fresh.cast::<u8>(), usize::try_from(kept).unwrap_or(0));
             free(given);
         }
