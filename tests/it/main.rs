@@ -29,5 +29,6 @@ mod recursion;
 mod registry;
 mod restart;
 mod session;
+mod sqlite;
 mod starvation;
 mod tidy;
