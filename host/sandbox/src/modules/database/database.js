@@ -90,8 +90,7 @@ class Connection {
 
   /** Who holds the asynchronous transaction, unless it is over: then a run was stopped in the middle of it. */
   holder() {
-    const { owner } = this;
-    if (owner !== null && owner.number !== 0 && host.transaction(this.handle) !== owner.number) this.owner = null;
+    if (this.owner !== null && host.stops() !== this.owner.stops) this.owner = null;
     return this.owner;
   }
 
@@ -142,11 +141,10 @@ class Connection {
     const sql = begin(mode);
     await this.turn(null);
     let end;
-    const owner = { number: 0, over: false, ended: new Promise((resolve) => { end = resolve; }) };
+    const owner = { stops: host.stops(), over: false, ended: new Promise((resolve) => { end = resolve; }) };
     this.owner = owner;
     try {
       await host.runLater(this.handle, sql, NONE);
-      owner.number = host.transaction(this.handle);
       try {
         const value = await fn(new Database(this, owner));
         owner.over = true;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use cap_std::fs::Dir;
 use rusqlite::fallible_iterator::FallibleIterator as _;
-use rusqlite::{Batch, Connection, Error, OpenFlags, Rows as RawRows, Statement};
+use rusqlite::{Batch, Connection, OpenFlags, Rows as RawRows, Statement};
 
 use super::memory::Account;
 use super::operation::{self, Deadline, Operation};
@@ -20,7 +20,8 @@ use crate::modules::{Answer, Failure};
 /// Steps of SQLite's between two looks at the clock: some ten microseconds.
 const STEPS: i32 = 1_000;
 /// How long a statement waits for another connection's lock.
-pub(super) const BUSY: Duration = Duration::from_secs(5);
+/// Well below what a run has by default: it is told, and not stopped.
+pub(super) const BUSY: Duration = Duration::from_secs(2);
 /// Longest pause before it looks again.
 const BUSY_PAUSE_MAX: Duration = Duration::from_millis(20);
 /// Statements that stay compiled.
@@ -265,7 +266,8 @@ impl Live {
                 given.bind(&mut statement)?;
                 run(&mut statement)?;
             }
-            Err(Error::MultipleStatement) if given.is_empty() => {
+            // Several, or an error, which this finds again: a later statement may need what an earlier one creates.
+            Err(_) if given.is_empty() => {
                 let mut batch = Batch::new(connection, sql);
                 while let Some(mut statement) = batch.next().map_err(errors::failure)? {
                     given.bind(&mut statement)?;

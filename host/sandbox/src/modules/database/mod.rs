@@ -106,6 +106,8 @@ struct Databases {
     bounds: Bounds,
     open: BTreeMap<u32, Open>,
     last: u32,
+    /// Runs of the session that were stopped.
+    stops: u32,
 }
 
 struct Open {
@@ -126,10 +128,11 @@ impl State for Databases {
             answer_bytes_max: host_text_bytes(host.meter.limits().mem_mb),
             untaken: live::Untaken::default(),
         };
-        Ok(Databases { grant, root: host.root.clone(), bounds, open: BTreeMap::new(), last: 0 })
+        Ok(Databases { grant, root: host.root.clone(), bounds, open: BTreeMap::new(), last: 0, stops: 0 })
     }
 
     fn stopped(&mut self) {
+        self.stops = self.stops.wrapping_add(1);
         for open in self.open.values() {
             open.database.undo();
         }
@@ -202,6 +205,9 @@ fn link(databases: &mut Linking<'_>) -> wasmtime::Result<()> {
     })?;
     databases
         .function("transaction", |store, (handle,): (u32,)| Ok((now(store, handle, |live| Ok(live.transaction())),)))?;
+    databases.function("stops", |store, (): ()| {
+        Ok((store.data_mut().state::<Databases>().map_or(0, |databases| databases.stops),))
+    })?;
     databases.function("describe", |store, (handle, sql): (u32, String)| {
         Ok((now(store, handle, |live| live.describe(&sql)),))
     })?;
