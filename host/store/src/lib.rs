@@ -1,4 +1,5 @@
-//! Rows: templates, sessions, executions and their events, in one SQLite file. The only user of the database.
+//! Rows: templates, sessions, executions and their events, keys of scripts, in one SQLite file. Its only user: databases of
+//! scripts are files of their own (`sandbox`'s module `database`).
 //!
 //! One thread writes, and commits whatever has queued up in one transaction: an answer waits for its commit, requests
 //! that come together share one fsync. A few threads read. Callers await; no caller's thread ever waits for a disk.
