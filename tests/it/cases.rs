@@ -24,7 +24,8 @@ macro_rules! directories {
     };
 }
 directories!(
-    ambient, builtins, console, errors, exec, fs, language, modules, node, typescript, values, web,
+    ambient, builtins, console, database, errors, exec, fs, kv, language, modules, node, typescript, values,
+    web,
     //
 );
 

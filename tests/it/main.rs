@@ -32,6 +32,7 @@ mod recursion;
 mod registry;
 mod restart;
 mod session;
+mod sqlite;
 mod starvation;
 mod tidy;
 mod typescript;

@@ -234,6 +234,35 @@ impl Root {
         Ok(bytes)
     }
 
+    /// The open directory that `path` lies in, and its name there, for a library that opens files by name and follows no
+    /// links: nothing stands there yet, or a regular file. It isn't opened here, since closing a file gives up every
+    /// lock that this process has on it.
+    pub(crate) fn place(&self, path: &str) -> Result<(Dir, String), PathError> {
+        let call = "open";
+        let refused = |kind: io::ErrorKind| PathError::io(&kind.into(), call, path);
+        let relative = self.relative(path, call)?;
+        let (Some(name), false) = (relative.file_name().and_then(|name| name.to_str()), path.ends_with('/')) else {
+            return Err(refused(io::ErrorKind::IsADirectory));
+        };
+        let parent = self.directory(relative.parent().unwrap_or(Path::new("")));
+        let parent = parent.map_err(|error| PathError::io(&error, call, path))?;
+        if parent.leads_to_hidden(Path::new(name)) {
+            return Err(refused(io::ErrorKind::PermissionDenied));
+        }
+        match parent.0.dir.symlink_metadata(name) {
+            Ok(found) if found.is_file() => {}
+            Ok(found) if found.is_dir() => return Err(refused(io::ErrorKind::IsADirectory)),
+            Ok(found) if found.is_symlink() => {
+                return Err(PathError::new("EACCES", "a symbolic link", call, path));
+            }
+            Ok(_) => return Err(PathError::new("EINVAL", "not a regular file", call, path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(PathError::io(&error, call, path)),
+        }
+        let dir = parent.0.dir.try_clone().map_err(|error| PathError::io(&error, call, path))?;
+        Ok((dir, name.to_owned()))
+    }
+
     /// Opens a regular file. `O_NONBLOCK`, so that a pipe left in the root can't hang the thread.
     fn open_file(&self, path: &str, call: &'static str, options: &mut OpenOptions) -> Result<File, PathError> {
         let relative = self.relative(path, call)?;

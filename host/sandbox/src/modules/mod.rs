@@ -1,11 +1,15 @@
 //! The native modules. One is: a WIT package in `wit/`, a Rust file here, an entry in [`ALL`], and perhaps a facade in
 //! JavaScript where Node's conventions want another shape than WIT's. The guest is neither edited nor rebuilt.
+pub(crate) mod database;
 #[cfg(feature = "echo")]
 pub(crate) mod echo;
 mod exec;
 pub(crate) mod fs;
+mod kv;
 mod linking;
 pub(crate) mod node;
+
+use std::any::Any;
 
 use serde::de::DeserializeOwned;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower};
@@ -14,8 +18,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::services::Policy;
 
-pub(crate) use linking::Linking;
-pub(crate) use linking::{Store, Traffic};
+pub(crate) use linking::{Linking, Store, Traffic};
 
 /// A module that templates may list.
 pub struct Module {
@@ -68,6 +71,8 @@ pub struct Facade {
 pub(crate) static ALL: &[&Module] = &[
     &exec::MODULE,
     &fs::MODULE,
+    &database::MODULE,
+    &kv::MODULE,
     &node::ASSERT,
     &node::BUFFER,
     &node::EVENTS,
@@ -168,6 +173,33 @@ pub(crate) trait State: Send + Sized + 'static {
     fn open(grant: Self::Grant, host: &Host) -> Result<Self, Failure>;
     /// A run has ended, however it did: what must not outlive it is undone here.
     fn run_ended(&mut self) {}
+    /// A run was stopped, by a limit or by whoever cancelled it: nothing that it left half done goes on.
+    fn stopped(&mut self) {}
+    /// Why the session can't be put away and be brought back without a script's noticing, if it can't.
+    fn pins(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+/// What a session keeps of its modules, whatever the type.
+pub(crate) trait Kept: Any + Send {
+    fn run_ended(&mut self);
+    fn stopped(&mut self);
+    fn pins(&self) -> Option<&'static str>;
+}
+
+impl<S: State> Kept for S {
+    fn run_ended(&mut self) {
+        State::run_ended(self);
+    }
+
+    fn stopped(&mut self) {
+        State::stopped(self);
+    }
+
+    fn pins(&self) -> Option<&'static str> {
+        State::pins(self)
+    }
 }
 
 /// Why a host call fails: an Error in JavaScript with this `code` and `message`, as in Node.
