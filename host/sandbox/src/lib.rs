@@ -33,4 +33,6 @@ pub use modules::{Facade, Interface, Module};
 pub use registry::{Refusal, RefusalReason, Registry};
 pub use root::{Root, SourceError};
 pub use sandbox::{Event, Events, Metrics, Mode, ModuleUsage, Outcome, Ran, Sandbox, Script, Setup, Turn, Waiting};
-pub use services::{Policy, Services};
+pub use services::{
+    Lookup, Network, NetworkError, Origin as WebOrigin, Policy, SECRET_NAME_BYTES_MAX, Secret, Secrets, Services, is_secret_name,
+};

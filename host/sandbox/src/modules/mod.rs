@@ -2,8 +2,11 @@
 //! JavaScript where Node's conventions want another shape than WIT's. The guest is neither edited nor rebuilt.
 #[cfg(feature = "echo")]
 pub(crate) mod echo;
+mod env;
+mod fetch;
 pub(crate) mod fs;
 mod linking;
+mod secrets;
 
 use serde::de::DeserializeOwned;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower};
@@ -11,9 +14,8 @@ use wasmtime::component::{ComponentType, Lift, Linker, Lower};
 use crate::error::Error;
 use crate::host::Host;
 
-pub(crate) use linking::Linking;
-#[expect(unused_imports, reason = "for modules to come")]
-pub(crate) use linking::{Store, Traffic};
+pub use fetch::{Network, NetworkError, Origin};
+pub(crate) use linking::{Linking, Store, Traffic};
 
 /// A module that templates may list.
 pub struct Module {
@@ -56,7 +58,10 @@ pub struct Facade {
 
 /// The modules that an engine has unless it is told otherwise.
 pub(crate) static ALL: &[&Module] = &[
+    &env::MODULE,
+    &fetch::MODULE,
     &fs::MODULE,
+    &secrets::MODULE,
     //
 ];
 
