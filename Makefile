@@ -3,7 +3,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 # Tools that `make setup` fetches go under target/, never into a person's home.
 export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 
-.PHONY: help setup guest guest-check run check fmt deny clippy docs build test api-check bench audit ci
+.PHONY: help setup guest guest-check js js-check run check modules-check fmt deny clippy docs build test api-check bench audit ci
 
 help:          ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## /\1\t/p' Makefile | expand -t 14
@@ -18,10 +18,20 @@ guest:         ## rebuild guest/prebuilt from package registries (minutes, 0.9 G
 guest-check:   ## prove that guest/prebuilt is what guest/ builds
 	guest/check.sh target/guest-check/guest.wasm
 
+js:            ## rebuild host/sandbox/js/dist: the web's globals and Node's modules
+	npm ci --silent --prefix host/sandbox/js
+	npm run --silent --prefix host/sandbox/js build
+
+js-check: js   ## prove that host/sandbox/js/dist is what its sources build
+	@git status --short -- host/sandbox/js/dist | { ! grep . ; } || { echo "commit host/sandbox/js/dist"; exit 1; }
+
 run:           ## a first look: a script from a file, then the server and a session over HTTP
 	docs/examples/tour.sh
 
-check: fmt deny clippy docs  ## everything that needs no run
+check: fmt deny clippy docs modules-check  ## everything that needs no run
+
+modules-check: ## what a native module still lacks
+	cargo test --locked --quiet --package tests --test it tidy::every_module_is_complete
 
 fmt:
 	cargo fmt --all --check

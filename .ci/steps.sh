@@ -15,6 +15,7 @@ step setup
 step fmt
 step deny
 step clippy
+step js-check
 
 # 3: Debian's compiler has moved on, so the committed guest can't be compared byte by byte any more. The guest that
 # today's compiler builds is put through the tests instead.

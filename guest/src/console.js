@@ -26,6 +26,10 @@
   const bufferLength = getter(ArrayBuffer.prototype, 'byteLength');
   const viewLength = getter(getPrototypeOf(Uint8Array.prototype), 'length');
   const Bytes = Uint8Array, tagSymbol = Symbol.toStringTag;
+  // What the web's classes show of themselves, which is no own property: `{ fields }`, `{ entries }` of `[key, value]`,
+  // or, of a DOMException, `{ name, message }`; undefined for anything else. Runs nothing of a script's.
+  let describe = () => undefined;
+  native.describeBy = (describer) => { describe = describer; };
   const boxed = {
     __proto__: null,
     Number: method(Number.prototype.valueOf),
@@ -147,9 +151,9 @@
     return `[${constructor === null ? `${kind} (null prototype)` : kind}${name === '' ? ' (anonymous)' : `: ${name}`}]`;
   };
 
-  const errorBase = (context, error, keys) => {
+  const errorBase = (context, error, keys, known) => {
     const read = (name) => {
-      const value = data(error, name);
+      const value = known !== undefined && name !== 'stack' ? known[name] : data(error, name);
       return typeof value === 'string' ? value : undefined;
     };
     const constructor = constructorName(error);
@@ -239,6 +243,19 @@
     context.indent -= 2;
   };
 
+  const described = (context, { fields, entries }, depth, out) => {
+    const pairs = fields ?? entries;
+    context.indent += 2;
+    for (let i = 0; i < pairs.length && i < ITEMS && context.left > 0; i++) {
+      const name = pairs[i][0], text = format(context, pairs[i][1], depth);
+      if (fields === undefined) push(out, `${quote(name)} => ${text}`);
+      else push(out, `${isIdentifier(name) ? name : quote(name)}: ${text}`);
+      spent(context, out[out.length - 1]);
+    }
+    if (pairs.length > ITEMS) push(out, `... ${plural(pairs.length - ITEMS, 'item')}`);
+    context.indent -= 2;
+  };
+
   const bytes = (buffer) => {
     const view = new Bytes(buffer), length = bufferLength(buffer), shown = min(length, 50);
     let text = '';
@@ -299,6 +316,7 @@
           break;
         }
         case 'Error': base = errorBase(context, value, keys); break;
+        case 'DOMException': base = errorBase(context, value, keys, describe(value)); break;
         case 'RegExp':
           try { base = regexpText(value); } catch { base = '[RegExp]'; }
           break;
@@ -332,7 +350,16 @@
           break;
         default:
           if (typeof value === 'function') base = functionBase(value, constructor, kind);
-          else if (constructor !== 'Object' || tag !== '') open = `${prefix(constructor, tag, 'Object')}{`;
+          else if (constructor !== 'Object' || tag !== '') {
+            open = `${prefix(constructor, tag, 'Object')}{`;
+            const own = describe(value);
+            if (own !== undefined) {
+              keys = list();
+              fill = (out) => described(context, own, depth + 1, out);
+              if ((own.fields ?? own.entries).length === 0) return `${open}}`;
+              break;
+            }
+          }
           if (keys.length === 0 && base === '') return `${open}}`;
       }
       if (base !== '' && keys.length === 0) return base;

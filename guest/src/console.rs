@@ -59,6 +59,7 @@ pub fn define() -> js::Result<()> {
     }
     native.define(js::atom(b"textMax")?, Value::int(TEXT_MAX as i32))?;
     let formatter = js::call(make.raw(), js::UNDEFINED, &mut [native.raw()])?;
+    Value::global().define_hidden(c"__web", native)?;
     // init runs once
     let _ = CONSOLE.0.formatter.set(formatter);
 

@@ -43,7 +43,7 @@ impl Exception {
         // SAFETY: a live runtime.
         let no_memory = unsafe { qjs::JS_TakeOutOfMemory(js::runtime()) };
         let raw = thrown.raw();
-        let mut exception = if js::is_error(raw) {
+        let mut exception = if js::is_error(raw) || crate::web::is_dom_exception(raw) {
             let stack = member(raw, c"stack", TEXT_MAX);
             let (line, column) = position(stack.str(), script);
             let message = member(raw, c"message", TEXT_MAX);

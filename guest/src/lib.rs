@@ -22,6 +22,7 @@ mod render;
 mod session;
 mod text;
 mod tickets;
+mod web;
 mod wit;
 
 /// Makes the engine and its globals. Runs once, when the component is first instantiated: an image starts behind it.

@@ -139,6 +139,8 @@ pub fn plug_holes() -> u64 {
                     free(block);
                     break;
                 }
+                // whatever was there would be part of every image
+                core::ptr::write_bytes(block, 0, size - 4);
                 plugged += size as u64;
             }
             size = if size > 256 { size / 2 } else { size - 16 };

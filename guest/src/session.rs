@@ -56,6 +56,7 @@ pub fn init() -> js::Result<()> {
     encoding::define()?;
     console::define()?;
     tickets::define()?;
+    crate::web::define()?;
     imports::define()
 }
 

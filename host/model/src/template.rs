@@ -214,11 +214,14 @@ pub struct Runtime {
     pub strict: bool,
     /// There is a `console`.
     pub console: bool,
+    /// Timers and host calls that an execution left go on between executions, and not only during them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub background: bool,
 }
 
 impl Default for Runtime {
     fn default() -> Self {
-        Runtime { esm: true, strict: true, console: true }
+        Runtime { esm: true, strict: true, console: true, background: false }
     }
 }
 
@@ -246,7 +249,7 @@ mod tests {
         for good in [
             "{}",
             r#"{"resolver":{"roots":["src","a/b"],"extensions":[],"allow_absolute_repo_imports":false}}"#,
-            r#"{"runtime":{"esm":false,"console":false}}"#,
+            r#"{"runtime":{"esm":false,"console":false,"background":true}}"#,
         ] {
             assert_eq!(checked(good), Ok(()), "{good}");
         }

@@ -17,9 +17,10 @@ use crate::host::Surroundings;
 use crate::image::{Builder, Image, Recipe};
 use crate::limits::wasm_memory_bytes;
 use crate::modules::{self, Module};
-use crate::sandbox::{Ran, Turn};
+use crate::sandbox::Ran;
 use crate::services::Policy;
 use crate::threads::{Threads, WASM_STACK_BYTES};
+use crate::turn::Turn;
 
 /// Images that stay in memory although no session uses them.
 const IMAGES_KEPT: usize = 32;
@@ -76,6 +77,7 @@ impl Default for Config {
 pub struct Engine(Arc<Inner>);
 
 struct Inner {
+    policy: Arc<Policy>,
     builder: Builder,
     registry: Registry,
     images: Images,
@@ -91,7 +93,8 @@ impl Engine {
     pub fn new(config: Config) -> Result<Engine, Error> {
         let slots = Arc::new(Slots { live: AtomicU32::new(0), max: config.sessions_max });
         let work = Work::start()?;
-        let surroundings = Surroundings { runtime: Some(work.handle()), policy: Arc::new(config.policy.clone()) };
+        let policy = Arc::new(config.policy.clone());
+        let surroundings = Surroundings { runtime: Some(work.handle()), policy: policy.clone() };
         let rooms = (slots.clone(), surroundings);
         let builder = Builder::new(&config.data_dir, rooms, |pool| configure(&config, pool))?;
         let images = Images::default();
@@ -101,14 +104,19 @@ impl Engine {
             Some(image) => image,
             None => images.get(&hash, |hash| builder.image(hash, &[], &[]))?,
         };
-        let registry = Registry::new(config.modules, bare.builtins().to_vec());
+        let registry = Registry::new(config.modules, bare.builtins(), bare.globals());
         let threads = Threads::start(config.threads)?;
-        Ok(Engine(Arc::new(Inner { builder, registry, images, threads, slots, _epochs: epochs, work })))
+        Ok(Engine(Arc::new(Inner { policy, builder, registry, images, threads, slots, _epochs: epochs, work })))
     }
 
     /// Which modules exist.
     pub fn registry(&self) -> &Registry {
         &self.0.registry
+    }
+
+    /// What the operator allows.
+    pub fn policy(&self) -> &Policy {
+        &self.0.policy
     }
 
     /// The image of a recipe. Blocks: for milliseconds when it is cached, else for as long as it takes to build it.

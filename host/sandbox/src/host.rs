@@ -24,6 +24,13 @@ pub(crate) struct Surroundings {
     pub(crate) policy: Arc<Policy>,
 }
 
+/// What a module keeps, and what of it knows that a run has ended.
+struct Kept {
+    id: TypeId,
+    state: Box<dyn Any + Send>,
+    run_ended: fn(&mut (dyn Any + Send)),
+}
+
 /// Store data of one sandbox.
 pub(crate) struct Host {
     pub(crate) meter: Meter,
@@ -41,7 +48,7 @@ pub(crate) struct Host {
     pub(crate) policy: Arc<Policy>,
     grants: Vec<Grant>,
     /// What modules keep, one of each type.
-    states: Vec<(TypeId, Box<dyn Any + Send>)>,
+    states: Vec<Kept>,
     /// What this run used of each module, in the image's order.
     usage: Vec<ModuleUsage>,
     /// One bit for each module of the image whose calls are events.
@@ -100,13 +107,16 @@ impl Host {
 
     /// Ends a run: whoever listened hears no more.
     pub(crate) fn end(&mut self) {
+        for kept in &mut self.states {
+            (kept.run_ended)(&mut *kept.state);
+        }
         self.events = None;
     }
 
     /// What a module keeps in this session.
     pub(crate) fn state<S: State>(&mut self) -> Result<&mut S, Failure> {
         let id = TypeId::of::<S>();
-        let at = match self.states.iter().position(|(key, _)| *key == id) {
+        let at = match self.states.iter().position(|kept| kept.id == id) {
             Some(at) => at,
             None => {
                 let config = self.grants.iter().find(|grant| grant.name.as_str() == S::MODULE);
@@ -114,11 +124,16 @@ impl Host {
                 let read = modules::split_grant(config).and_then(|(_, own)| modules::read_grant(&own));
                 let grant = read.map_err(|why| Failure::new("INVALID_GRANT", format!("{}: {why}", S::MODULE)))?;
                 let state = S::open(grant, self)?;
-                self.states.push((id, Box::new(state)));
+                let run_ended = |state: &mut (dyn Any + Send)| {
+                    if let Some(state) = state.downcast_mut::<S>() {
+                        state.run_ended();
+                    }
+                };
+                self.states.push(Kept { id, state: Box::new(state), run_ended });
                 self.states.len() - 1
             }
         };
-        self.states[at].1.downcast_mut().ok_or_else(|| Failure::new("INTERNAL", S::MODULE))
+        self.states[at].state.downcast_mut().ok_or_else(|| Failure::new("INTERNAL", S::MODULE))
     }
 
     /// The meter of the module in this slot.

@@ -19,6 +19,7 @@ mod sandbox;
 mod services;
 mod threads;
 mod tickets;
+mod turn;
 mod typescript;
 
 pub use engine::{Config, Engine};
@@ -32,7 +33,10 @@ pub use modules::echo::ECHO;
 pub use modules::{Facade, Interface, Module};
 pub use registry::{Refusal, RefusalReason, Registry};
 pub use root::{Root, SourceError};
-pub use sandbox::{Event, Events, Metrics, Mode, ModuleUsage, Outcome, Ran, Sandbox, Script, Setup, Turn, Waiting};
+pub use sandbox::{Event, Events, Metrics, Mode, ModuleUsage, Outcome, Ran, Sandbox, Script, Setup};
 pub use services::{
-    Lookup, Network, NetworkError, Origin as WebOrigin, Policy, SECRET_NAME_BYTES_MAX, Secret, Secrets, Services, is_secret_name,
+    Lookup, Network, NetworkError, Origin as WebOrigin, Policy, SECRET_NAME_BYTES_MAX, Secret, Secrets, Services,
+    is_secret_name,
 };
+pub use turn::{Turn, Waiting};
+pub use typescript::{FunctionFacts, declarations_of};

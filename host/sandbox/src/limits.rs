@@ -153,6 +153,11 @@ impl Meter {
         self.cpu_before + thread_cpu().saturating_sub(self.cpu_started)
     }
 
+    /// The clocks and counters begin again; a run that is cancelled stays so.
+    pub(crate) fn start_over(&mut self) {
+        *self = Meter::start(self.limits, self.stop.clone());
+    }
+
     /// The run waits: what follows on this thread is not its.
     pub(crate) fn pause(&mut self) {
         self.cpu_before = self.cpu();

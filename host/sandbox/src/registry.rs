@@ -53,23 +53,28 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// The native modules and the language's own globals.
+/// The native modules and the globals of every session.
 #[derive(Debug)]
 pub struct Registry {
     modules: Vec<&'static Module>,
     builtins: Vec<String>,
+    /// The language's own globals, in lower case.
+    language: HashSet<String>,
+    /// Every global, in lower case.
     folded: HashSet<String>,
 }
 
 impl Registry {
-    /// `globals` is what the bare engine reports, so that the list can't drift from the engine.
-    pub(crate) fn new(modules: Vec<&'static Module>, mut globals: Vec<String>) -> Self {
+    /// `language` is what the bare engine reports, and `globals` what sessions have: so the lists can't drift from them.
+    pub(crate) fn new(modules: Vec<&'static Module>, language: &[String], globals: &[String]) -> Self {
         // The host puts `console` there, but people count it to the language.
-        globals.push("console".to_owned());
-        globals.sort();
-        globals.dedup();
-        let folded = globals.iter().map(|name| name.to_lowercase()).collect();
-        Registry { modules, builtins: globals, folded }
+        let mut builtins: Vec<String> = language.iter().chain(globals).cloned().collect();
+        builtins.push("console".to_owned());
+        builtins.sort();
+        builtins.dedup();
+        let folded = builtins.iter().map(|name| name.to_lowercase()).collect();
+        let language = language.iter().map(|name| name.to_lowercase()).chain(["console".to_owned()]).collect();
+        Registry { modules, builtins, language, folded }
     }
 
     /// The module of that name; it is trimmed and compared without case.
@@ -79,12 +84,15 @@ impl Registry {
             let known = self.modules.iter().map(|module| module.name).collect();
             Err(Refusal { module: folded.chars().take(200).collect(), reason, known })
         };
-        if self.folded.contains(&folded) {
+        if self.language.contains(&folded) {
             return refuse(RefusalReason::Builtin);
         }
-        let Ok(name) = ModuleName::parse(raw) else { return refuse(RefusalReason::Unknown) };
-        match self.modules.iter().find(|module| module.name == name.as_str()) {
+        // A module may have the name of one of the web's globals: `url` is not `URL`.
+        let name = ModuleName::parse(raw).ok();
+        let found = name.and_then(|name| self.modules.iter().find(|module| module.name == name.as_str()));
+        match found {
             Some(module) => Ok(module),
+            None if self.folded.contains(&folded) => refuse(RefusalReason::Builtin),
             None => refuse(RefusalReason::Unknown),
         }
     }
@@ -94,7 +102,7 @@ impl Registry {
         self.modules.iter().copied()
     }
 
-    /// The globals that the language itself has, sorted.
+    /// The globals that every session has, sorted.
     pub fn builtins(&self) -> &[String] {
         &self.builtins
     }
@@ -105,19 +113,23 @@ mod tests {
     use super::*;
 
     fn registry() -> Registry {
-        Registry::new(crate::modules::ALL.to_vec(), vec!["JSON".into(), "Math".into(), "globalThis".into()])
+        let language = ["JSON", "Math", "globalThis"].map(str::to_owned);
+        let globals = ["JSON", "Math", "AbortController", "FS"].map(str::to_owned);
+        Registry::new(crate::modules::ALL.to_vec(), &language, &globals)
     }
 
     #[test]
     fn built_ins_come_first_in_any_case() {
         let registry = registry();
-        for name in ["JSON", "json", " Json ", "math", "globalthis", "GLOBALTHIS", "console", "Console\n"] {
+        for name in
+            ["JSON", "json", " Json ", "math", "globalthis", "GLOBALTHIS", "console", "Console\n", "abortcontroller"]
+        {
             assert_eq!(registry.look_up(name).unwrap_err().reason, RefusalReason::Builtin, "{name}");
         }
         for name in ["nope", "", "  ", "f s", "fs\0", "é", &"x".repeat(65)] {
             assert_eq!(registry.look_up(name).unwrap_err().reason, RefusalReason::Unknown, "{name}");
         }
-        assert_eq!(registry.look_up(" FS ").unwrap().name, "fs");
+        assert_eq!(registry.look_up(" FS ").unwrap().name, "fs", "a module of the name of a global");
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! One live JavaScript heap.
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use model::{ConsoleLevel, ErrorCode, Grant, HostCall, JsType, Limits, Settings};
 use rand::RngExt;
@@ -14,7 +13,7 @@ use crate::engine::Slot;
 use crate::error::Error;
 use crate::host::Host;
 use crate::image::Image;
-use crate::limits::{Meter, Stop, Verdict, js_heap_bytes};
+use crate::limits::{Meter, Verdict, js_heap_bytes};
 use crate::root::Root;
 use crate::services::Services;
 use crate::threads::JS_STACK_BYTES;
@@ -129,65 +128,16 @@ pub struct Ran {
     pub sandbox: Option<Sandbox>,
 }
 
-/// How far a run has come.
-#[derive(Debug)]
-pub enum Turn {
-    /// To its end.
-    Done(Box<Ran>),
-    /// It waits for something outside and needs no thread meanwhile.
-    Waiting(Waiting),
-}
-
-impl Turn {
-    /// The end, if it is there already.
-    pub fn done(self) -> Option<Ran> {
-        match self {
-            Turn::Done(ran) => Some(*ran),
-            Turn::Waiting(_) => None,
-        }
-    }
-}
-
-/// A run whose promise has not settled while tickets are out.
-#[derive(Debug)]
-pub struct Waiting(Sandbox);
-
-impl Waiting {
-    /// Waits until there is something to go on with: a timer is due, a host call is done, the time is up, or the run was
-    /// cancelled. Needs tokio's timers.
-    pub fn ready(&self) -> impl Future<Output = ()> + Send + use<> {
-        let host = self.0.inner.store.data();
-        let (stop, arrival) = (host.meter.stop().clone(), host.tickets.arrival());
-        let end = host.meter.wall_end();
-        let until = host.tickets.next_timer().map_or(end, |timer| timer.min(end));
-        async move {
-            tokio::select! {
-                () = arrival => {}
-                () = tokio::time::sleep_until(until.into()) => {}
-                () = stop.cancelled() => {}
-            }
-        }
-    }
-
-    /// Goes on with what is there. Call it on a guest thread.
-    pub fn resume(self) -> Turn {
-        let mut sandbox = self.0;
-        let host = sandbox.inner.store.data_mut();
-        host.meter.go_on();
-        sandbox.go_on(Ok(bindings::Outcome::Pending))
-    }
-}
-
 /// One instance of an image. Running a script consumes it and gives it back only if it is still sound.
 pub struct Sandbox {
     // Boxed: it travels between threads with every run.
-    inner: Box<Inner>,
+    pub(crate) inner: Box<Inner>,
 }
 
-struct Inner {
-    store: Store<Host>,
-    guest: Guest,
-    image: Arc<Image>,
+pub(crate) struct Inner {
+    pub(crate) store: Store<Host>,
+    pub(crate) guest: Guest,
+    pub(crate) image: Arc<Image>,
     started: bool,
     // Last, so that the place in the pool is free before the count says so.
     _slot: Slot,
@@ -224,86 +174,10 @@ impl Sandbox {
     pub fn image(&self) -> &Arc<Image> {
         &self.inner.image
     }
-
-    /// Runs `script` and every job it queues, as far as that goes without waiting; [`crate::Engine::finish`] does the
-    /// rest. What an earlier run left and is due by now comes first. Call it on a guest thread ([`crate::Engine::spawn`]).
-    pub fn run(mut self, script: Script<'_>, stop: &Stop, events: Events) -> Turn {
-        let inner = &mut *self.inner;
-        inner.store.data_mut().begin(stop, Some(events));
-        let answer = inner.eval(script);
-        self.go_on(answer)
-    }
-
-    /// From what the guest answered to the end of the run, or until only others can bring it on.
-    fn go_on(mut self, mut answer: wasmtime::Result<bindings::Outcome>) -> Turn {
-        let inner = &mut *self.inner;
-        while let Ok(bindings::Outcome::Pending) = answer {
-            let host = inner.store.data_mut();
-            host.meter.poll();
-            if host.meter.exceeded().is_some() || host.tickets.is_empty() {
-                break;
-            }
-            match host.due(Instant::now()) {
-                Some(ticket) => answer = inner.complete(ticket),
-                None => {
-                    host.meter.pause();
-                    return Turn::Waiting(Waiting(self));
-                }
-            }
-        }
-        Turn::Done(Box::new(self.end(answer)))
-    }
-
-    fn end(mut self, answer: wasmtime::Result<bindings::Outcome>) -> Ran {
-        let inner = &mut *self.inner;
-        let answer = answer.and_then(|answer| {
-            // Nothing of a run that was stopped goes on in a later one.
-            let stopped = inner.store.data().meter.exceeded().is_some();
-            if stopped || matches!(answer, bindings::Outcome::Pending) {
-                let tickets = if stopped { inner.store.data_mut().tickets.abandon_run() } else { Vec::new() };
-                inner.guest.abandon(&mut inner.store, &inner.image.exports, &tickets)?;
-            }
-            Ok(answer)
-        });
-        let host = inner.store.data_mut();
-        host.end();
-        let (outcome, sound) = match answer {
-            Ok(answer) => (outcome(answer, &mut host.meter), true),
-            Err(error) => (Outcome::Exception(trap(&error, &host.meter)), false),
-        };
-        let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let metrics = Metrics {
-            cpu_us: micros(host.meter.cpu()),
-            wall_us: micros(host.meter.wall()),
-            memory_bytes: host.memory.bytes as u64,
-            host_calls: host.meter.host_calls,
-            output_bytes: host.meter.output_bytes() as u64,
-            modules: host.used(inner.image.modules()),
-        };
-        Ran { outcome, metrics, sandbox: sound.then_some(self) }
-    }
 }
 
 impl Inner {
-    /// Completes one ticket.
-    fn complete(&mut self, ticket: u32) -> wasmtime::Result<bindings::Outcome> {
-        let value_max = self.value_max();
-        let answer = self.guest.resume(&mut self.store, &self.image.exports, ticket, value_max)?;
-        let host = self.store.data_mut();
-        host.tickets.completed(ticket);
-        if host.meter.exceeded().is_some() {
-            // A timer that repeats what had to be stopped would stop every run to come.
-            host.tickets.abandon(ticket);
-            self.guest.abandon(&mut self.store, &self.image.exports, &[ticket])?;
-        }
-        Ok(answer)
-    }
-
-    fn value_max(&self) -> u32 {
-        u32::try_from(self.store.data().meter.output_left()).unwrap_or(u32::MAX)
-    }
-
-    fn eval(&mut self, script: Script<'_>) -> wasmtime::Result<bindings::Outcome> {
+    pub(crate) fn eval(&mut self, script: Script<'_>) -> wasmtime::Result<bindings::Outcome> {
         let limits = *self.store.data().meter.limits();
         let value_max = self.value_max();
         if !self.started {
@@ -315,10 +189,7 @@ impl Inner {
                 self.guest.eval(&mut self.store, "delete globalThis.console", "<start>", bindings::Mode::Script, 64)?;
             }
         }
-        let now = Instant::now();
-        while let Some(ticket) = self.store.data_mut().due(now) {
-            self.complete(ticket)?;
-        }
+        self.leftovers()?;
         if !script.prologue.is_empty() {
             let name = "<prologue>";
             match self.guest.eval(&mut self.store, script.prologue, name, bindings::Mode::Script, value_max)? {
@@ -335,7 +206,7 @@ impl Inner {
     }
 }
 
-fn outcome(answer: bindings::Outcome, meter: &mut Meter) -> Outcome {
+pub(crate) fn outcome(answer: bindings::Outcome, meter: &mut Meter) -> Outcome {
     // A limit that was hit decides, even when the script caught what it threw or ended by itself just then.
     if let Some(code) = meter.exceeded() {
         return Outcome::Exception(stop_exception(code, meter.limits()));
@@ -434,7 +305,7 @@ pub(crate) fn stop_exception(code: ErrorCode, limits: &Limits) -> model::Excepti
 }
 
 /// A trap: the limit that did not get its way softly, or else a crash.
-fn trap(error: &wasmtime::Error, meter: &Meter) -> model::Exception {
+pub(crate) fn trap(error: &wasmtime::Error, meter: &Meter) -> model::Exception {
     if let Some(code) = meter.exceeded() {
         return stop_exception(code, meter.limits());
     }
@@ -453,7 +324,8 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::{Config, Engine, Recipe};
+    use crate::limits::Stop;
+    use crate::{Config, Engine, Recipe, Turn};
 
     /// The strings of `text` that are names to the engine: whether the session made it, and its hash. Looked up in the
     /// heap, since nothing tells a hash: a header of 16 bytes (length, then hash, whose table it is in, and what kind of

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ pub struct Policy {
     pub hosts: BTreeMap<String, Vec<IpAddr>>,
     /// Variables of the process's environment that `env` may show, with their values; None is one that is not set.
     pub env: BTreeMap<String, Option<String>>,
+    /// Programs of this machine that `exec` may start, by the name that scripts use; absolute paths. None: it is off.
+    pub programs: BTreeMap<String, PathBuf>,
 }
 
 /// What one session is given of its tenant's.

@@ -67,6 +67,11 @@ impl Tickets {
         }
     }
 
+    /// Where work goes on. None while an image is built.
+    pub(crate) fn runtime(&self) -> Option<Handle> {
+        self.runtime.clone()
+    }
+
     /// Another run begins: what is taken out from here on is its.
     pub(crate) fn begin_run(&mut self) {
         self.run += 1;

@@ -7,6 +7,9 @@ use wit_parser::{Function, Resolve, Type, TypeDefKind, TypeId};
 
 use crate::modules::{Interface, Module};
 
+/// Of every session's globals beyond the language's own.
+const GLOBALS: &str = include_str!("globals.d.ts");
+
 /// The declarations of what `require(module.name)` answers.
 pub(crate) fn declarations(module: &Module) -> String {
     let name = module.name;
@@ -23,6 +26,76 @@ pub(crate) fn declarations(module: &Module) -> String {
         out.push('\n');
     }
     out.push_str(&format!("}}\ndeclare module \"node:{name}\" {{\n  export * from \"{name}\";\n}}\n"));
+    for (part, export) in module.parts {
+        for named in [(*part).to_owned(), format!("node:{part}")] {
+            out.push_str(&format!(
+                "declare module \"{named}\" {{\n  import {{ {export} }} from \"{name}\";\n  export = {export};\n}}\n"
+            ));
+        }
+    }
+    out
+}
+
+/// One function of a module, as its declarations say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionFacts {
+    /// Its name.
+    pub name: String,
+    /// Its type: `(path: string): boolean`.
+    pub signature: String,
+    /// Its documentation; empty where there is none.
+    pub docs: String,
+}
+
+/// The functions that a module's declarations export.
+pub(crate) fn functions(declarations: &str) -> Vec<FunctionFacts> {
+    let (mut found, mut docs) = (Vec::new(), Vec::<&str>::new());
+    let (mut in_docs, mut own) = (false, true);
+    for line in declarations.lines().map(str::trim) {
+        // The second block only says that `node:NAME` is the same.
+        own &= !line.starts_with("declare module \"node:");
+        if in_docs || line.starts_with("/**") {
+            if !in_docs {
+                docs.clear();
+            }
+            in_docs = !line.ends_with("*/");
+            docs.push(line.trim_start_matches("/**").trim_end_matches("*/").trim_start_matches('*').trim());
+            continue;
+        }
+        let function = line.strip_prefix("export function ").or_else(|| line.strip_prefix("export async function "));
+        if let Some(function) = function.filter(|_| own) {
+            let at = function.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).unwrap_or(function.len());
+            let (name, signature) = function.split_at(at);
+            found.push(FunctionFacts {
+                name: name.to_owned(),
+                signature: signature.trim_end_matches(';').to_owned(),
+                docs: docs.join("\n").trim().to_owned(),
+            });
+        }
+        docs.clear();
+    }
+    found
+}
+
+/// What editors are told of a session that has these modules: the globals, and each module under both of its names.
+pub fn declarations_of(modules: &[&Module]) -> String {
+    let mut out = String::from(
+        "// What sessions of this template see. For `tsc` and editors: \"lib\": [\"es2024\"], \"types\": [].\n\n",
+    );
+    out.push_str(GLOBALS);
+    if modules.is_empty() {
+        out.push_str("/** This template lists no modules. */\ndeclare function require(name: never): never;\n");
+    }
+    for module in modules {
+        let name = module.name;
+        out.push_str(&format!(
+            "declare function require(name: \"{name}\" | \"node:{name}\"): typeof import(\"{name}\");\n"
+        ));
+    }
+    for module in modules {
+        out.push('\n');
+        out.push_str(&declarations(module));
+    }
     out
 }
 

@@ -54,12 +54,15 @@ impl App {
             store::Options { synchronous: config.synchronous, check: config.check, ..store::Options::new(&config.db) };
         let store = store::Store::open(&options, clock::now())?;
         let defaults = sandbox::Config::default();
+        let mut policy = sandbox::Policy::default();
+        policy.programs.clone_from(&config.programs);
         let engine = sandbox::Engine::new(sandbox::Config {
             data_dir: config.data_dir.clone(),
             sessions_max: config.sessions_max,
             mem_mb_max: config.ceiling.mem_mb,
             threads: config.threads.unwrap_or(defaults.threads),
             epochs: config.epochs,
+            policy,
             ..defaults
         })?;
         let libraries = Libraries::new(config.library_cache.clone());

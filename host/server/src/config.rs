@@ -1,4 +1,5 @@
 //! What an operator decides.
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub struct Config {
     pub threads: Option<usize>,
     /// Interrupt guests by epoch as well.
     pub epochs: bool,
+    /// Programs that the module `exec` may start, by the name that scripts use; absolute paths.
+    pub programs: BTreeMap<String, PathBuf>,
     /// No template's limits go above these; sessions of older templates are held to them too.
     pub ceiling: Limits,
     /// Largest request body, bytes.

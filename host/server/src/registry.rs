@@ -281,7 +281,7 @@ impl Shared {
         let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else { return Err(self.full()) };
         let id = SessionId::from(Uuid::now_v7());
         let Wish { whole, workspace_id, base_commit_oid, worktree_path } = wish;
-        let (template, esm) = (whole.template.id, whole.settings.runtime.esm);
+        let (template, switches) = (whole.template.id, whole.settings.runtime.clone());
         let files = whole.startup_files.clone();
         let shared = Arc::clone(&self);
         let path = worktree_path.clone();
@@ -296,7 +296,7 @@ impl Shared {
 
         let new = NewSession { id, template, workspace_id, base_commit_oid, worktree_path, created_at: clock::now() };
         let begun = self.starting.begin(tenant, id);
-        let place = Place { session: id, root, esm };
+        let place = Place { session: id, root, esm: switches.esm, background: switches.background };
         let runner = Runner { tenant, place, engine: self.engine.clone(), store: self.store.clone() };
         let (row, sandbox) = match outlook {
             // Nothing is left to wait for: one row, written once.

@@ -55,6 +55,8 @@ pub(crate) struct Prepared {
     source: String,
     mode: Mode,
     prologue: String,
+    /// What was said since the last execution, to be told in this one.
+    pub(crate) backlog: Vec<Payload>,
 }
 
 impl Prepared {
@@ -64,12 +66,13 @@ impl Prepared {
     }
 }
 
-/// Where the files of a session are, and whether its template lets it run modules.
+/// Where the files of a session are, and what of the run time its template switches on.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) session: SessionId,
     pub(crate) root: Option<Root>,
     pub(crate) esm: bool,
+    pub(crate) background: bool,
 }
 
 impl Place {
@@ -78,7 +81,7 @@ impl Place {
         let (path, module) = match &what {
             What::Repl { input } => {
                 let source = input.clone();
-                return Ok(Prepared { what, source, mode: Mode::Script, prologue: String::new() });
+                return Ok(Prepared { what, source, mode: Mode::Script, prologue: String::new(), backlog: Vec::new() });
             }
             What::File { path, .. } => (path, path.ends_with(".mjs")),
             What::Startup { path, mode } => (path, *mode == StartupMode::Module),
@@ -103,7 +106,8 @@ impl Place {
             What::File { args, env, .. } => prologue(args, env),
             _ => String::new(),
         };
-        Ok(Prepared { what, source, mode: if module { Mode::Module } else { Mode::Script }, prologue })
+        let mode = if module { Mode::Module } else { Mode::Script };
+        Ok(Prepared { what, source, mode, prologue, backlog: Vec::new() })
     }
 
     fn absent(&self) -> Fault {
@@ -396,20 +400,26 @@ fn on_thread(sandbox: Sandbox, run: &Arc<LiveRun>, prepared: &Prepared) -> First
         }
         What::File { path, .. } | What::Startup { path, .. } => path,
     };
+    for payload in &prepared.backlog {
+        run.push(payload);
+    }
     let events = {
         let run = Arc::clone(run);
-        Box::new(move |event| {
-            run.push(&match event {
-                Event::Console(level, text) => Payload::Console { level, text },
-                Event::HostCall(call) => Payload::HostCall(call),
-            });
-        })
+        Box::new(move |event| run.push(&payload(event)))
     };
     let Prepared { source, mode, prologue, .. } = prepared;
     let script = Script { prologue, source, name, mode: *mode };
     match sandbox.run(script, &run.stop, events) {
         Turn::Done(ran) => First::Finished(conclude(run, *ran)),
         Turn::Waiting(waiting) => First::Waiting(waiting),
+    }
+}
+
+/// An event as it is kept.
+pub(crate) fn payload(event: Event) -> Payload {
+    match event {
+        Event::Console(level, text) => Payload::Console { level, text },
+        Event::HostCall(call) => Payload::HostCall(call),
     }
 }
 

@@ -3,17 +3,25 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use model::{ErrorCode, Execution, ExecutionId, Session as Row};
-use sandbox::Sandbox;
+use model::{ConsoleLevel, ErrorCode, Execution, ExecutionId, Payload, Session as Row};
+use sandbox::{Outcome, Sandbox};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::clock;
 use crate::fault::Fault;
 use crate::registry::Live;
-use crate::run::{Executed, LiveRun, Prepared, Runner, What, again};
+use crate::run::{Executed, LiveRun, Prepared, Runner, What, again, payload};
 
 /// How often a session that is being closed looks whether everything has ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// Between two turns of what executions left a session rests for so long, and for so many times the CPU time of the last:
+/// what nobody waits for takes at most a fifth of a core.
+const REST_MIN: Duration = Duration::from_millis(10);
+const REST_PER_CPU: u32 = 4;
+/// Events between executions that are kept for the next one, and their text, bytes.
+const BACKLOG_EVENTS_MAX: usize = 1_000;
+const BACKLOG_BYTES_MAX: usize = 256 << 10;
 /// Requests of one session that can wait for their turn.
 pub const QUEUE_MAX: usize = 32;
 
@@ -94,6 +102,8 @@ impl Session {
             runs: Arc::clone(&runs),
             keep,
             finished: 0,
+            backlog: Arc::default(),
+            rest_until: Instant::now(),
         };
         let served = tokio::spawn(task.serve(sandbox, commands, room));
         tokio::spawn({
@@ -291,6 +301,46 @@ fn no_answer() -> Fault {
     Fault::internal("the session's task gave no answer")
 }
 
+/// What is said between executions, for the next one to tell. Bounded: what comes after is counted.
+#[derive(Default)]
+struct Backlog(Mutex<BacklogState>);
+
+#[derive(Default)]
+struct BacklogState {
+    payloads: Vec<Payload>,
+    bytes: usize,
+    lost: u64,
+}
+
+impl Backlog {
+    fn state(&self) -> MutexGuard<'_, BacklogState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, payload: Payload) {
+        let mut state = self.state();
+        let bytes = match &payload {
+            Payload::Console { text, .. } => text.len(),
+            _ => 0,
+        };
+        if state.payloads.len() >= BACKLOG_EVENTS_MAX || state.bytes + bytes > BACKLOG_BYTES_MAX {
+            state.lost += 1;
+        } else {
+            state.bytes += bytes;
+            state.payloads.push(payload);
+        }
+    }
+
+    fn take(&self) -> Vec<Payload> {
+        let BacklogState { mut payloads, lost, .. } = std::mem::take(&mut *self.state());
+        if lost > 0 {
+            let message = format!("{lost} more events between executions were not kept");
+            payloads.push(Payload::System { message, level: ConsoleLevel::Warn });
+        }
+        payloads
+    }
+}
+
 struct Task {
     runner: Runner,
     live: Live,
@@ -299,13 +349,34 @@ struct Task {
     /// Executions of the session that are kept; none: all.
     keep: Option<u32>,
     finished: u32,
+    backlog: Arc<Backlog>,
+    /// No turn between executions before this.
+    rest_until: Instant,
 }
 
 impl Task {
     async fn serve(mut self, sandbox: Sandbox, mut commands: mpsc::Receiver<Command>, room: OwnedSemaphorePermit) {
         let mut sandbox = Some(sandbox);
         while let Some(heap) = sandbox.take() {
-            match commands.recv().await {
+            let command = match heap.idle().filter(|_| self.runner.place.background) {
+                None => commands.recv().await,
+                Some(idle) => {
+                    let rested = tokio::time::sleep_until(self.rest_until);
+                    tokio::select! {
+                        biased;
+                        command = commands.recv() => command,
+                        ((), ()) = async { tokio::join!(rested, idle) } => {
+                            sandbox = self.background(heap).await;
+                            if sandbox.is_none() {
+                                commands.close();
+                                self.turn.close();
+                            }
+                            continue;
+                        }
+                    }
+                }
+            };
+            match command {
                 None => sandbox_dropped(heap).await,
                 Some(Command::Close { why, answer }) => {
                     sandbox_dropped(heap).await;
@@ -317,7 +388,8 @@ impl Task {
                     return;
                 }
                 Some(Command::Run(command)) => {
-                    let Run { run, prepared, accepted, turn, answer } = *command;
+                    let Run { run, mut prepared, accepted, turn, answer } = *command;
+                    prepared.backlog = self.backlog.take();
                     // Off the map before its row says `crashed`, which is before anyone is answered.
                     let crashed = || self.live.remove(self.runner.place.session);
                     let Executed { answer: executed, sandbox: still } =
@@ -340,6 +412,40 @@ impl Task {
                 }
             }
         }
+    }
+
+    /// One turn of what executions left. None when it trapped; the session's row says `crashed` by then.
+    async fn background(&mut self, heap: Sandbox) -> Option<Sandbox> {
+        let (send, ran) = oneshot::channel();
+        let backlog = Arc::clone(&self.backlog);
+        self.runner.engine.spawn(move || {
+            let events = Box::new(move |event| backlog.push(payload(event)));
+            drop(send.send(heap.background(events)));
+        });
+        let crashed = "The sandbox crashed and its heap is gone".to_owned();
+        let (sandbox, failed) = match ran.await {
+            Ok(ran) => {
+                let cpu = Duration::from_micros(ran.metrics.cpu_us);
+                self.rest_until = Instant::now() + (cpu * REST_PER_CPU).max(REST_MIN);
+                match ran.outcome {
+                    Outcome::Exception(exception) => (ran.sandbox, Some(exception.message)),
+                    Outcome::Value(_) => (ran.sandbox, None),
+                }
+            }
+            Err(_) => (None, None),
+        };
+        if sandbox.is_none() {
+            let Runner { store, tenant, place, .. } = &self.runner;
+            self.live.remove(place.session);
+            let (at, why) = (clock::now(), failed.unwrap_or(crashed));
+            if let Err(error) = again(|| store.session_crashed(*tenant, place.session, at, why.clone())).await {
+                tracing::error!(session = %place.session, %error, "a crashed session was not recorded");
+            }
+        } else if let Some(why) = failed {
+            let text = format!("Between executions, and stopped: {why}");
+            self.backlog.push(Payload::Console { level: ConsoleLevel::Error, text });
+        }
+        sandbox
     }
 
     /// Now and then, since looking for the oldest has to pass over the others.

@@ -31,10 +31,15 @@ const EXTENSION: &str = "cwasm";
 /// Compiled images that stay on disk, bytes; past that the ones that were written first go.
 const DISK_BYTES_MAX: u64 = 4 << 30;
 /// Bumped when the layout of an image file changes.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// Enough for the names that a module or library exports; what a library evaluates to is of no interest.
 const PREVIEW_BYTES_MAX: u32 = 256 << 10;
 const PRELUDE_NAME: &str = "prelude.js";
+/// The web's globals, a script. `js/` has its sources.
+const WEB_NAME: &str = "web.js";
+const WEB: &str = include_str!("../../js/dist/web.js");
+/// Names of the globals without those that are there for the prelude alone.
+const GLOBALS: &str = "Object.getOwnPropertyNames(globalThis).filter((name) => !name.startsWith('__')).join()";
 /// What all libraries of a template together may use while they are evaluated, in one attempt. There is no other attempt
 /// once all of them have used as much, so that a build is evaluated for less than twice the time.
 const BUILD_LIMITS: Limits =
@@ -90,7 +95,7 @@ impl Builder {
         FORMAT.hash(&mut common);
         runtime.precompile_compatibility_hash().hash(&mut common);
         guest.hash(&mut common);
-        (link::sources(), facades::PRELUDE).hash(&mut common);
+        (link::sources(), facades::PRELUDE, WEB).hash(&mut common);
         (JS_STACK_BYTES, crate::threads::SHADOW_STACK_BYTES).hash(&mut common);
         Ok(Builder {
             scratch: engine(false)?,
@@ -116,6 +121,7 @@ impl Builder {
             (module.name, module.version).hash(&mut hash);
             module.interface.as_ref().map(|interface| (interface.name, interface.wit)).hash(&mut hash);
             facades::source(module).hash(&mut hash);
+            module.parts.hash(&mut hash);
         }
         for library in libraries {
             (library.name(), library.digest()).hash(&mut hash);
@@ -224,7 +230,10 @@ impl Builder {
             libraries: warm.libraries,
             timings: stages.0,
         };
-        Ok((Header { facts, module_exports: warm.module_exports, builtins: warm.builtins }, component))
+        Ok((
+            Header { facts, module_exports: warm.module_exports, builtins: warm.builtins, globals: warm.globals },
+            component,
+        ))
     }
 }
 
@@ -248,6 +257,7 @@ struct Warm {
     instance: Instance,
     module_exports: BTreeMap<String, Vec<String>>,
     builtins: Vec<String>,
+    globals: Vec<String>,
     libraries: Vec<LibraryFacts>,
     heap_bytes: u64,
     sealed_bytes: u64,
@@ -289,6 +299,8 @@ impl Warm {
         guest.start(&mut store, 0, js_heap_bytes(BUILD_LIMITS.mem_mb) as u64, JS_STACK_BYTES)?;
 
         let builtins = guest.builtins(&mut store, &exports)?;
+        eval(&guest, &mut store, WEB_NAME, WEB)?;
+        let globals = eval(&guest, &mut store, WEB_NAME, GLOBALS)?.split(',').map(str::to_owned).collect();
         eval(&guest, &mut store, PRELUDE_NAME, &facades::prelude(modules)?)?;
         store.data_mut().package = facades::sources(modules)?;
         for module in modules {
@@ -297,11 +309,13 @@ impl Warm {
         store.data_mut().package.clear();
         eval(&guest, &mut store, PRELUDE_NAME, facades::FINISH)?;
         let mut module_exports = BTreeMap::new();
-        for module in modules {
-            let names = format!("Object.keys(require({:?})).join()", module.name);
+        let names =
+            modules.iter().flat_map(|module| [module.name].into_iter().chain(module.parts.iter().map(|part| part.0)));
+        for name in names {
+            let names = format!("Object.keys(require({name:?})).join()");
             let names = eval(&guest, &mut store, PRELUDE_NAME, &names)?;
             let names = names.split(',').filter(|name| is_identifier(name)).map(str::to_owned).collect();
-            module_exports.insert(module.name.to_owned(), names);
+            module_exports.insert(name.to_owned(), names);
         }
         let mut facts = Vec::new();
         while let Some((library, step)) = plan.step(facts.len()) {
@@ -328,7 +342,7 @@ impl Warm {
         let sealed_bytes = guest.seal(&mut store, &exports)?;
         let instance = guest.instance();
         let libraries = facts;
-        Ok(Some(Warm { store, instance, module_exports, builtins, libraries, heap_bytes, sealed_bytes }))
+        Ok(Some(Warm { store, instance, module_exports, builtins, globals, libraries, heap_bytes, sealed_bytes }))
     }
 }
 
@@ -374,8 +388,8 @@ fn eval_as(guest: &Guest, store: &mut Store<Host>, name: &str, source: &str, mod
         Ok(Outcome::TooLarge(_)) => Ok(String::new()),
         Err(error) => match store.data().meter.exceeded() {
             Some(code) => Err(failed(stop_exception(code, &BUILD_LIMITS))),
-            // The prelude is ours, but whatever a library does, even a trap, is the library's failure.
-            None if name == PRELUDE_NAME => Err(Error::internal("evaluating the prelude", error)),
+            // These are ours, but whatever a library does, even a trap, is the library's failure.
+            None if [WEB_NAME, PRELUDE_NAME].contains(&name) => Err(Error::internal("evaluating the prelude", error)),
             None => {
                 tracing::error!(library = name, error = format!("{error:#}"), "a library trapped");
                 Err(failed(stop_exception(model::ErrorCode::SessionCrashed, &BUILD_LIMITS)))

@@ -25,7 +25,9 @@ pub(super) fn prelude(modules: &[&'static Module]) -> wasmtime::Result<String> {
 
 /// The ES module that loads one facade.
 pub(super) fn load(module: &Module) -> String {
-    format!("import * as all from \"{OWN}node:{0}\"; __facades.add({0:?}, all);", module.name)
+    let parts: BTreeMap<_, _> = module.parts.iter().copied().collect();
+    let parts = serde_json::json!(parts);
+    format!("import * as all from \"{OWN}node:{0}\"; __facades.add({0:?}, all, {parts});", module.name)
 }
 
 /// Everything that a facade may import: the functions of the listed modules, and every facade.
@@ -33,6 +35,11 @@ pub(super) fn sources(listed: &[&'static Module]) -> wasmtime::Result<BTreeMap<S
     let mut sources = BTreeMap::new();
     for module in modules::ALL.iter().chain(listed) {
         sources.insert(format!("{OWN}node:{}", module.name), source(module).into());
+        for (name, export) in module.parts {
+            let source =
+                format!("import {{ {export} as part }} from \"{OWN}node:{}\"; export default part;", module.name);
+            sources.insert(format!("{OWN}node:{name}"), source.into());
+        }
     }
     for module in listed {
         if let Some(interface) = &module.interface {
@@ -50,7 +57,8 @@ pub(super) fn source(module: &Module) -> String {
     };
     let own = |quote: char, scheme: &str| (format!("{quote}{scheme}:"), format!("{quote}{OWN}{scheme}:"));
     let mut source = facade.source.to_owned();
-    for from in ["from ", "import "] {
+    // Bundles leave blanks out.
+    for from in ["from ", "import ", "from", "import"] {
         for (plain, named) in [own('"', "node"), own('"', "host"), own('\'', "node"), own('\'', "host")] {
             source = source.replace(&format!("{from}{plain}"), &format!("{from}{named}"));
         }

@@ -74,6 +74,8 @@ pub(crate) struct Header {
     pub(crate) module_exports: BTreeMap<String, Vec<String>>,
     /// Globals of the bare engine.
     pub(crate) builtins: Vec<String>,
+    /// Globals of every session, the web's among them.
+    pub(crate) globals: Vec<String>,
 }
 
 /// A template made runnable.
@@ -140,6 +142,10 @@ impl Image {
 
     pub(crate) fn builtins(&self) -> &[String] {
         &self.header.builtins
+    }
+
+    pub(crate) fn globals(&self) -> &[String] {
+        &self.header.globals
     }
 
     /// A new live heap. Takes a slot of the pool for as long as the sandbox lives.

@@ -27,11 +27,13 @@
     __proto__: null,
     imports,
     // What `require` answers: the default of the facade, or an object of what it exports by name.
-    add(name, namespace) {
+    add(name, namespace, parts) {
       modules[name] = hasOwn(namespace, "default") ? namespace.default : freeze({ ...namespace });
+      for (const part of keys(parts)) modules[part] = namespace[parts[part]];
     },
   };
   defineProperty(globalThis, "__facades", { value: facades, configurable: true });
+  delete globalThis.__web;
 
   // The library that is being evaluated: the globals that were there before, and what it exports.
   let before, exports, empty;

@@ -2,7 +2,7 @@
 use serde::Deserialize;
 use wasmtime::component::WasmStr;
 
-use super::{Answer, Failure, Interface, Linking, Module, State, grant_of};
+use super::{Answer, Failure, Interface, Linking, Module, State, always, grant_of};
 use crate::host::Host;
 use crate::limits::host_text_bytes;
 use crate::root::{PathError, Root};
@@ -16,6 +16,8 @@ pub(super) static MODULE: Module = Module {
     grant_schema: r#"{"type":"object","properties":{"access":{"enum":["read-write","read-only"],"default":"read-write"}},"additionalProperties":false}"#,
     check_grant: grant_of::<Grant>,
     limits: &[],
+    parts: &[],
+    unavailable: always,
 };
 
 /// What a template's entry may say.

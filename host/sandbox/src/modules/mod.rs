@@ -13,6 +13,7 @@ use wasmtime::component::{ComponentType, Lift, Linker, Lower};
 
 use crate::error::Error;
 use crate::host::Host;
+use crate::services::Policy;
 
 pub use fetch::{Network, NetworkError, Origin};
 pub(crate) use linking::{Linking, Store, Traffic};
@@ -35,6 +36,12 @@ pub struct Module {
     pub(crate) check_grant: fn(&str) -> Result<(), String>,
     /// What it bounds, beyond its grant: name with its unit last, the number, and what happens past it.
     pub limits: &'static [(&'static str, u64, &'static str)],
+    /// Further names that scripts can `require`, each with the export of the facade that it answers with:
+    /// `("fs/promises", "promises")`.
+    pub parts: &'static [(&'static str, &'static str)],
+    /// Why this operator's sessions can't use it, if they can't. Templates may list it all the same: it says so when it is
+    /// called.
+    pub unavailable: fn(&Policy) -> Option<String>,
 }
 
 /// The host's side of a module.
@@ -77,6 +84,11 @@ impl Module {
         crate::typescript::declarations(self)
     }
 
+    /// Its functions, as the declarations say.
+    pub fn functions(&self) -> Vec<crate::FunctionFacts> {
+        crate::typescript::functions(&self.dts())
+    }
+
     pub(crate) fn link(&'static self, linker: &mut Linker<Host>, slot: usize) -> wasmtime::Result<()> {
         match &self.interface {
             Some(interface) => {
@@ -115,6 +127,11 @@ pub(crate) fn grant_of<G: DeserializeOwned>(config: &str) -> Result<(), String> 
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoGrant {}
 
+/// For [`Module`]'s `unavailable`: nothing of it depends on the operator.
+pub(crate) fn always(_: &Policy) -> Option<String> {
+    None
+}
+
 /// The schema of [`NoGrant`].
 pub(crate) const NO_GRANT_SCHEMA: &str = r#"{"type":"object","properties":{},"additionalProperties":false}"#;
 
@@ -126,6 +143,8 @@ pub(crate) trait State: Send + Sized + 'static {
     type Grant: DeserializeOwned;
     /// Made from what was granted and what the session has.
     fn open(grant: Self::Grant, host: &Host) -> Result<Self, Failure>;
+    /// A run has ended, however it did: what must not outlive it is undone here.
+    fn run_ended(&mut self) {}
 }
 
 /// Why a host call fails: an Error in JavaScript with this `code` and `message`, as in Node.

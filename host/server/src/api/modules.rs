@@ -2,13 +2,15 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use model::ErrorCode;
+use axum::http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::response::{IntoResponse as _, Response};
+use model::{ErrorCode, TemplateId};
 use sandbox::Module;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
-use super::extract::PathName;
+use super::extract::{PathId, PathName, Tenant};
 use super::{Answer, ok};
 use crate::app::App;
 use crate::fault::Fault;
@@ -21,32 +23,92 @@ pub(super) struct ModuleObject {
     /// The WIT interface that an image imports for it; none for a module in JavaScript alone.
     interface: Option<&'static str>,
     docs: &'static str,
+    /// Why sessions of this server can't use it: null when they can. Listing it is no error, calling it is.
+    unavailable: Option<String>,
     wit: Option<&'static str>,
+    /// TypeScript declarations of what `require` answers.
     dts: String,
+    /// What it exports that can be called.
+    functions: Vec<Function>,
+    /// What it bounds, whatever the grant says.
+    limits: Vec<Limit>,
     /// JSON Schema of `config`, the module's grant in a template.
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
-    grant_schema: &'static RawValue,
+    grant_schema: Value,
 }
 
-impl TryFrom<&'static Module> for ModuleObject {
-    type Error = Fault;
-    fn try_from(module: &'static Module) -> Result<Self, Fault> {
+/// A function of a module.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ModuleFunction")]
+struct Function {
+    name: String,
+    /// In TypeScript: `(path: string): boolean`.
+    signature: String,
+    docs: String,
+}
+
+/// A bound of a module, with its unit at the end of its name.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ModuleLimit")]
+struct Limit {
+    name: &'static str,
+    value: u64,
+    /// What happens past it.
+    docs: &'static str,
+}
+
+impl ModuleObject {
+    fn new(app: &App, module: &'static Module) -> Result<Self, Fault> {
         let Module { name, version, docs, grant_schema, .. } = *module;
         let side = module.interface.as_ref();
         let (interface, wit) = (side.map(|side| side.name), side.map(|side| side.wit));
-        let grant_schema = serde_json::from_str(grant_schema).map_err(Fault::internal)?;
-        Ok(ModuleObject { name, version, interface, docs, wit, dts: module.dts(), grant_schema })
+        let mut grant_schema: Value = serde_json::from_str(grant_schema).map_err(Fault::internal)?;
+        // Every grant may say so; the module itself never sees it.
+        grant_schema["properties"]["audit"] = json!({
+            "type": "boolean", "default": false, "description": "Every call of the module is an event of its execution"
+        });
+        let functions = module.functions().into_iter();
+        let functions = functions.map(|f| Function { name: f.name, signature: f.signature, docs: f.docs }).collect();
+        let limits = module.limits.iter().map(|&(name, value, docs)| Limit { name, value, docs }).collect();
+        let unavailable = (module.unavailable)(app.engine.policy());
+        let dts = module.dts();
+        Ok(ModuleObject { name, version, interface, docs, unavailable, wit, dts, functions, limits, grant_schema })
     }
 }
 
 pub(super) async fn list(State(app): State<Arc<App>>) -> Answer {
-    ok(&app.engine.registry().modules().map(ModuleObject::try_from).collect::<Result<Vec<_>, _>>()?)
+    ok(&app.engine.registry().modules().map(|module| ModuleObject::new(&app, module)).collect::<Result<Vec<_>, _>>()?)
+}
+
+fn find(app: &App, name: &str) -> Result<&'static Module, Fault> {
+    app.engine
+        .registry()
+        .look_up(name)
+        .map_err(|refusal| Fault::new(ErrorCode::NotFound, refusal.to_string()).with("module", &refusal.module))
 }
 
 pub(super) async fn get(State(app): State<Arc<App>>, PathName(name): PathName) -> Answer {
-    let found = app.engine.registry().look_up(&name);
-    let missing = |refusal: sandbox::Refusal| {
-        Fault::new(ErrorCode::NotFound, refusal.to_string()).with("module", &refusal.module)
-    };
-    ok(&ModuleObject::try_from(found.map_err(missing)?)?)
+    ok(&ModuleObject::new(&app, find(&app, &name)?)?)
+}
+
+/// `GET /modules/{name}/types`.
+pub(super) async fn types(State(app): State<Arc<App>>, PathName(name): PathName) -> Answer {
+    Ok(declarations(find(&app, &name)?.dts()))
+}
+
+/// `GET /templates/{id}/types`: everything that a session of the template can see. A module that this build has no more
+/// is left out; its sessions don't start.
+pub(super) async fn of_template(
+    State(app): State<Arc<App>>,
+    Tenant(tenant): Tenant,
+    PathId(id): PathId<TemplateId>,
+) -> Answer {
+    let whole = app.store.whole_template(tenant, id).await?.ok_or_else(|| Fault::template_not_found(id))?;
+    let registry = app.engine.registry();
+    let modules = whole.template.exposed_modules.iter().filter_map(|name| registry.look_up(name.as_str()).ok());
+    Ok(declarations(sandbox::declarations_of(&modules.collect::<Vec<_>>())))
+}
+
+fn declarations(text: String) -> Response {
+    ([(CONTENT_TYPE, "text/plain; charset=utf-8"), (X_CONTENT_TYPE_OPTIONS, "nosniff")], text).into_response()
 }

@@ -110,6 +110,7 @@ struct RuntimeWish {
     esm: Option<bool>,
     strict: Option<bool>,
     console: Option<bool>,
+    background: Option<bool>,
 }
 
 impl SettingsWish {
@@ -137,6 +138,7 @@ impl SettingsWish {
                 esm: runtime_wish.esm.unwrap_or(runtime.esm),
                 strict: runtime_wish.strict.unwrap_or(runtime.strict),
                 console: runtime_wish.console.unwrap_or(runtime.console),
+                background: runtime_wish.background.unwrap_or(runtime.background),
             },
         }
     }

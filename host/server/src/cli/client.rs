@@ -400,6 +400,13 @@ impl Answer {
         }
     }
 
+    /// Prints it as text whatever `--output` says, without what would move a terminal's cursor.
+    pub fn print_text(&self) -> anyhow::Result<ExitCode> {
+        let shown = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
+        printing::out(self.text.trim_end().chars().filter(shown).collect::<String>().as_str())?;
+        Ok(ExitCode::SUCCESS)
+    }
+
     /// Prints it as JSON whatever `--output` says.
     pub fn print(&self) -> anyhow::Result<ExitCode> {
         printing::out(&printing::indent(&self.text))?;

@@ -12,13 +12,14 @@ use anyhow::Context as _;
 use clap::value_parser;
 use model::{ConsoleLevel, Exception, Grant, Limits, ModuleName};
 use sandbox::{
-    Config, Engine, Event, Image, Library, Mode, Ran, Recipe, Refusal, RefusalReason, Root, Sandbox, Script, Setup,
-    Stop,
+    Config, Engine, Event, Image, Library, Mode, Policy, Ran, Recipe, Refusal, RefusalReason, Root, Sandbox, Script,
+    Setup, Stop,
 };
 use serde_json::value::RawValue;
 
 use super::interrupt::Interrupts;
 use super::printing::{self, Advice};
+use super::programs::Programs;
 use super::{EXIT_USAGE, Globals};
 
 /// Largest script or library that is read.
@@ -38,6 +39,9 @@ pub struct ImageArgs {
     /// JavaScript file that is evaluated before the script and kept in the image; repeat for more, in order
     #[arg(long = "library", value_name = "FILE")]
     pub libraries: Vec<PathBuf>,
+    /// What scripts may start.
+    #[command(flatten)]
+    pub programs: Programs,
 }
 
 /// What a script may use.
@@ -145,7 +149,10 @@ impl Local {
         // Read first: a name that is mistyped is told before a build of seconds starts.
         let libraries = args.libraries.iter().map(|path| library(path)).collect::<anyhow::Result<Vec<_>>>()?;
         patiently(|| {
+            let mut policy = Policy::default();
+            policy.programs = args.programs.by_name();
             let config = Config {
+                policy,
                 data_dir: data_dir.clone(),
                 sessions_max: SESSIONS_MAX,
                 mem_mb_max: mem_mb,

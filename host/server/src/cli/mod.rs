@@ -17,6 +17,7 @@ mod local;
 mod log;
 mod ops;
 mod printing;
+mod programs;
 mod repl;
 mod run;
 mod serve;

@@ -11,6 +11,7 @@ use model::Limits;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::programs::Programs;
 use super::{Globals, printing};
 use crate::app::App;
 use crate::config::Config;
@@ -73,6 +74,9 @@ pub struct Args {
     /// How long running scripts may go on when the server stops, milliseconds
     #[arg(long, value_name = "MS", default_value_t = 5_000)]
     grace_ms: u32,
+    /// What scripts may start.
+    #[command(flatten)]
+    programs: Programs,
     #[command(flatten)]
     ceiling: Ceiling,
 }
@@ -144,6 +148,7 @@ impl Args {
             sessions_max: self.max_sessions,
             threads: self.threads.map(usize::from),
             epochs: self.epochs,
+            programs: self.programs.by_name(),
             ceiling: Limits {
                 cpu_ms: self.ceiling.max_cpu_ms,
                 wall_ms: self.ceiling.max_wall_ms,

@@ -34,6 +34,7 @@ Examples:
   vm-system template add-startup T --path setup.js --order 10
   vm-system template set-limits T --cpu-ms 500 --mem-mb 64
   vm-system template export T > reports.json
+  vm-system template types T > vm.d.ts
   vm-system template import reports.json --name reports-2
 
 T stands for the id that `create` prints.")]
@@ -84,6 +85,8 @@ enum Verb {
     },
     /// Print a template as a document that `import` and `create --from` take
     Export(Id),
+    /// Print TypeScript declarations of everything that its sessions see, for editors and `tsc`
+    Types(Id),
     /// Make a template from a document of `export`
     Import {
         /// The document; `-` reads stdin
@@ -192,6 +195,7 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
             call.json(&json!({ "name": name }))?.send()?.show(|template: Template| vec![template.created()])
         }
         Verb::Export(Id { template }) => client.get(&["templates", &template, "export"]).send()?.print(),
+        Verb::Types(Id { template }) => client.get(&["templates", &template, "types"]).send()?.print_text(),
         Verb::Grants(verb) => grants::run(verb, &client),
         Verb::Limits(verb) => limits::run(verb, &client),
     }

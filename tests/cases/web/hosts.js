@@ -1,0 +1,11 @@
+// Hosts as the URL standard normalises them: whoever checks addresses must see what would be connected to.
+const host = (text) => { try { return new URL(`http://${text}/`).host; } catch (e) { return e.name; } };
+console.log(['2130706433', '0x7f000001', '017700000001', '127.1', '127.0.1', '0x7f.1', '127.0.0.01', '0177.0.0.1', '127.0.0.1.'].map(host).join(' ')); // expect: 127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1
+console.log(['256.1.1.1', '1.2.3.4.5', '0x100000000', '4294967296', '1.2.3.256', '09.1.1.1', '1..2', '0x', '.1'].map(host).join(' ')); // expect: TypeError TypeError TypeError TypeError TypeError TypeError TypeError 0.0.0.0 TypeError
+console.log(['[::1]', '[0:0:0:0:0:0:0:1]', '[::ffff:127.0.0.1]', '[::FFFF:7f00:1]', '[1:2::]', '[fe80::1%25eth0]', '[::1.2.3]', '[1:2:3:4:5:6:7:8:9]', '[12345::]'].map(host).join(' ')); // expect: [::1] [::1] [::ffff:7f00:1] [::ffff:7f00:1] [1:2::] TypeError TypeError TypeError TypeError
+console.log(['EXAMPLE', 'faß.de', 'ß', 'bücher.example', '☃.net', 'xn--n3h.net', 'xn--', 'xn--a', 'ＧＯ.com', '１２７.０.０.１', '127。0。0。1'].map(host).join(' ')); // expect: example xn--fa-hia.de xn--zca xn--bcher-kva.example xn--n3h.net xn--n3h.net TypeError TypeError go.com 127.0.0.1 127.0.0.1
+console.log(['a%62c', '%E2%98%83', 'a%00', 'a b', 'a\tb', 'a|b', 'a^b', '%zz', 'a_b', '-a-', 'a..b', 'a\u00adb', '\u200d', 'ع'].map(host).join(' ')); // expect: abc xn--n3h TypeError TypeError ab TypeError TypeError TypeError a_b -a- a..b ab TypeError xn--4gb
+console.log(['localhost', 'user@h', 'a:b@h:80', 'h:00080', 'h:65536', 'h:8a', '@h', 'a@b@h', 'h\\@x'].map(host).join(' ')); // expect: localhost h h h TypeError TypeError h h h
+console.log(['①②⑦.⓪.⓪.①', 'ⓔxample', '⒈com', 'İstanbul', 'ﬀ', 'a\u0301', '\u0301a', '日本語。ＪＰ', 'xn--wgv71a119e.jp', 'אב', 'אbא', '٠א0'].map(host).join(' ')); // expect: 127.0.0.1 example TypeError xn--istanbul-o0e ff xn--1ca TypeError xn--wgv71a119e.jp xn--wgv71a119e.jp xn--4dbc TypeError TypeError
+console.log(new URL('foo://EXAMPLE/').host, new URL('foo://127.1/').host, new URL('foo://ü/').host); // expect: EXAMPLE 127.1 %C3%BC
+console.log(host('a'.repeat(100000)).length, host('1.'.repeat(5000) + '1'), host('ü'.repeat(2000)).length); // expect: 100000 TypeError 2006
