@@ -24,7 +24,7 @@ macro_rules! directories {
     };
 }
 directories!(
-    ambient, builtins, console, errors, fs, language, modules, values, web,
+    ambient, builtins, console, env, errors, fetch, fs, language, modules, secrets, values, web,
     //
 );
 

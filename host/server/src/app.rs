@@ -56,6 +56,8 @@ impl App {
         let defaults = sandbox::Config::default();
         let mut policy = sandbox::Policy::default();
         policy.programs.clone_from(&config.programs);
+        policy.private_networks.clone_from(&config.private_networks);
+        policy.env.clone_from(&config.env);
         let engine = sandbox::Engine::new(sandbox::Config {
             data_dir: config.data_dir.clone(),
             sessions_max: config.sessions_max,

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Answer, Facade, Failure, Interface, Linking, Module, State, Traffic, read_grant};
+use super::{Answer, Facade, Failure, Interface, Linking, Module, State, Traffic, always, read_grant};
 use crate::host::Host;
 
 /// Values of a grant, and what all of them may take.
@@ -23,6 +23,8 @@ pub(super) static MODULE: Module = Module {
         ("names_max", NAMES_MAX as u64, "a grant with more names is refused"),
         ("value_bytes_max", BYTES_MAX as u64, "a grant whose names and values take more is refused"),
     ],
+    parts: &[],
+    unavailable: always,
 };
 
 /// What a template's entry may say.

@@ -1,7 +1,7 @@
 //! `secrets`: the tenant's named values, by name.
 use serde::Deserialize;
 
-use super::{Answer, Facade, Failure, Interface, Linking, Module, State, read_grant};
+use super::{Answer, Facade, Failure, Interface, Linking, Module, State, always, read_grant};
 use crate::host::Host;
 use crate::services::{SECRET_NAME_BYTES_MAX, Services, is_secret_name};
 
@@ -19,6 +19,8 @@ pub(super) static MODULE: Module = Module {
     grant_schema: r#"{"type":"object","properties":{"names":{"type":"array","items":{"type":"string"},"default":[],"description":"Secrets that scripts may refer to"},"reveal":{"type":"array","items":{"type":"string"},"default":[],"description":"Secrets whose values scripts may read"}},"additionalProperties":false}"#,
     check_grant: |config| read_grant::<Grant>(config)?.check(),
     limits: &[("name_bytes_max", SECRET_NAME_BYTES_MAX as u64, "a longer name is no name of a secret")],
+    parts: &[],
+    unavailable: always,
 };
 
 /// What a template's entry may say.

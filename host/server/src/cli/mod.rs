@@ -18,6 +18,7 @@ mod log;
 mod ops;
 mod printing;
 mod programs;
+mod reach;
 mod repl;
 mod run;
 mod serve;

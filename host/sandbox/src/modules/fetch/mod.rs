@@ -26,7 +26,7 @@ use wasmtime::component::{ComponentType, Lift, Lower, WasmList};
 pub use address::{Network, NetworkError};
 pub use origin::Origin;
 
-use super::{Answer, Facade, Failure, Interface, Linking, Module, State, Store, Traffic, read_grant};
+use super::{Answer, Facade, Failure, Interface, Linking, Module, State, Store, Traffic, always, read_grant};
 use crate::host::Host;
 use crate::services::Services;
 use body::Body;
@@ -69,6 +69,8 @@ pub(super) static MODULE: Module = Module {
         ("redirects_max", REDIRECTS_MAX as u64, "one more redirect fails with EREDIRECT"),
         ("chunk_bytes_max", body::CHUNK_BYTES_MAX as u64, "larger pieces of a body are split"),
     ],
+    parts: &[],
+    unavailable: always,
 };
 
 /// What a template's entry may say.
@@ -130,6 +132,7 @@ impl Grant {
 #[derive(ComponentType, Lift, Clone, Copy, Debug, PartialEq, Eq)]
 #[component(enum)]
 #[repr(u8)]
+#[allow(dead_code, reason = "made by the guest")]
 enum Redirect {
     #[component(name = "follow")]
     Follow,
