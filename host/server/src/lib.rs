@@ -14,5 +14,6 @@ mod http;
 pub mod libraries;
 pub mod registry;
 pub mod run;
+pub mod secrets;
 pub mod session;
 pub mod worktrees;

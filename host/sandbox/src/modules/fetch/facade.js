@@ -14,6 +14,12 @@ const requestOf = (input, init) => {
   if (text !== undefined && !URL.canParse(text)) {
     throw failure("ERR_INVALID_URL", `fetch: '${text.slice(0, 200)}' is no absolute URL`);
   }
+  if (text !== undefined) {
+    const { username, password } = new URL(text);
+    if (username !== "" || password !== "") {
+      throw failure("ERR_INVALID_URL", "fetch: the URL has credentials in it: send a header `authorization` instead");
+    }
+  }
   try {
     return new Request(text ?? input, init);
   } catch (error) {
