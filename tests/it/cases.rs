@@ -24,8 +24,8 @@ macro_rules! directories {
     };
 }
 directories!(
-    ambient, builtins, console, database, errors, exec, fs, kv, language, modules, node, typescript, values,
-    web,
+    ambient, builtins, console, database, env, errors, exec, fetch, fs, kv, language, modules, node, secrets,
+    typescript, values, web,
     //
 );
 

@@ -15,5 +15,6 @@ mod kv;
 pub mod libraries;
 pub mod registry;
 pub mod run;
+pub mod secrets;
 pub mod session;
 pub mod worktrees;

@@ -20,6 +20,7 @@ use crate::fault::Fault;
 use crate::kv::Stored;
 use crate::libraries::Libraries;
 use crate::run::{Executed, LiveRun, Place, Runner, What, again};
+use crate::secrets::Secrets;
 use crate::session::Session;
 use crate::worktrees::Worktrees;
 
@@ -35,6 +36,7 @@ pub struct Registry {
 struct Shared {
     engine: Engine,
     store: Store,
+    secrets: Secrets,
     libraries: Libraries,
     worktrees: Worktrees,
     live: Live,
@@ -127,11 +129,19 @@ enum Outlook {
 
 impl Registry {
     /// An empty registry.
-    pub fn new(engine: Engine, store: Store, libraries: Libraries, worktrees: Worktrees, config: &Config) -> Self {
+    pub fn new(
+        engine: Engine,
+        store: Store,
+        secrets: Secrets,
+        libraries: Libraries,
+        worktrees: Worktrees,
+        config: &Config,
+    ) -> Self {
         Registry {
             shared: Arc::new(Shared {
                 engine,
                 store,
+                secrets,
                 libraries,
                 worktrees,
                 live: Live::default(),
@@ -339,6 +349,7 @@ impl Shared {
         let settings = Settings { limits: settings.limits.at_most(&self.ceiling), ..settings };
         let mut services = Services::default();
         services.key_values = Some(Arc::new(Stored { store: self.store.clone(), tenant }));
+        services.secrets = Some(self.secrets.of(tenant));
         let setup = Setup { settings, root, grants, services };
         let libraries = match self.libraries(&template.libraries) {
             Ok(libraries) => libraries,

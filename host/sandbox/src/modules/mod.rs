@@ -3,11 +3,14 @@
 pub(crate) mod database;
 #[cfg(feature = "echo")]
 pub(crate) mod echo;
+mod env;
 mod exec;
+mod fetch;
 pub(crate) mod fs;
 mod kv;
 mod linking;
 pub(crate) mod node;
+mod secrets;
 
 use std::any::Any;
 
@@ -18,6 +21,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::services::Policy;
 
+pub use fetch::{Network, NetworkError, Origin};
 pub(crate) use linking::{Linking, Store, Traffic};
 
 /// A module that templates may list.
@@ -82,6 +86,9 @@ pub(crate) static ALL: &[&Module] = &[
     &node::TIMERS,
     &node::URL,
     &node::UTIL,
+    &env::MODULE,
+    &fetch::MODULE,
+    &secrets::MODULE,
     //
 ];
 

@@ -20,6 +20,7 @@ use serde_json::value::RawValue;
 use super::interrupt::Interrupts;
 use super::printing::{self, Advice};
 use super::programs::Programs;
+use super::reach::Reach;
 use super::{EXIT_USAGE, Globals};
 use crate::kv::InMemory;
 
@@ -43,6 +44,9 @@ pub struct ImageArgs {
     /// What scripts may start.
     #[command(flatten)]
     pub programs: Programs,
+    /// What else scripts may reach.
+    #[command(flatten)]
+    pub reach: Reach,
 }
 
 /// What a script may use.
@@ -154,6 +158,8 @@ impl Local {
         patiently(|| {
             let mut policy = Policy::default();
             policy.programs = args.programs.by_name();
+            policy.private_networks = args.reach.private_networks();
+            policy.env = args.reach.env();
             let config = Config {
                 policy,
                 data_dir: data_dir.clone(),
