@@ -4,6 +4,10 @@
 pub(crate) mod echo;
 pub(crate) mod fs;
 mod linking;
+mod os;
+mod template;
+mod time;
+mod timer;
 
 use serde::de::DeserializeOwned;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower};
@@ -57,6 +61,10 @@ pub struct Facade {
 /// The modules that an engine has unless it is told otherwise.
 pub(crate) static ALL: &[&Module] = &[
     &fs::MODULE,
+    &os::MODULE,
+    &template::MODULE,
+    &time::MODULE,
+    &timer::MODULE,
     //
 ];
 
