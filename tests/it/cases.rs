@@ -24,7 +24,7 @@ macro_rules! directories {
     };
 }
 directories!(
-    ambient, builtins, console, errors, fs, language, modules, os, template, time, timer, values,
+    ambient, builtins, console, crypto, errors, fs, language, modules, os, template, time, timer, values,
     //
 );
 

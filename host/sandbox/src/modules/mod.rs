@@ -1,5 +1,6 @@
 //! The native modules. One is: a WIT package in `wit/`, a Rust file here, an entry in [`ALL`], and perhaps a facade in
 //! JavaScript where Node's conventions want another shape than WIT's. The guest is neither edited nor rebuilt.
+mod crypto;
 #[cfg(feature = "echo")]
 pub(crate) mod echo;
 pub(crate) mod fs;
@@ -16,7 +17,7 @@ use crate::error::Error;
 use crate::host::Host;
 
 pub(crate) use linking::Linking;
-#[expect(unused_imports, reason = "for modules to come")]
+
 pub(crate) use linking::{Store, Traffic};
 
 /// A module that templates may list.
@@ -60,6 +61,7 @@ pub struct Facade {
 
 /// The modules that an engine has unless it is told otherwise.
 pub(crate) static ALL: &[&Module] = &[
+    &crypto::MODULE,
     &fs::MODULE,
     &os::MODULE,
     &template::MODULE,
