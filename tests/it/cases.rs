@@ -24,7 +24,8 @@ macro_rules! directories {
     };
 }
 directories!(
-    ambient, builtins, console, crypto, errors, fs, language, modules, os, template, time, timer, values,
+    ambient, builtins, console, crypto, csv, errors, fs, language, markdown, modules, os, template, time, timer,
+    values, yaml, zlib,
     //
 );
 

@@ -1,14 +1,18 @@
 //! The native modules. One is: a WIT package in `wit/`, a Rust file here, an entry in [`ALL`], and perhaps a facade in
 //! JavaScript where Node's conventions want another shape than WIT's. The guest is neither edited nor rebuilt.
 mod crypto;
+mod csv;
 #[cfg(feature = "echo")]
 pub(crate) mod echo;
 pub(crate) mod fs;
 mod linking;
+mod markdown;
 mod os;
 mod template;
 mod time;
 mod timer;
+mod yaml;
+mod zlib;
 
 use serde::de::DeserializeOwned;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower};
@@ -62,11 +66,15 @@ pub struct Facade {
 /// The modules that an engine has unless it is told otherwise.
 pub(crate) static ALL: &[&Module] = &[
     &crypto::MODULE,
+    &csv::MODULE,
     &fs::MODULE,
+    &markdown::MODULE,
     &os::MODULE,
     &template::MODULE,
     &time::MODULE,
     &timer::MODULE,
+    &yaml::MODULE,
+    &zlib::MODULE,
     //
 ];
 
