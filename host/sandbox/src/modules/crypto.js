@@ -42,9 +42,16 @@ const asText = (encoding) => {
 };
 const isText = (coding) => coding !== undefined && coding !== "utf16le";
 const unknownDigest = (name) => coded(new TypeError(`Invalid digest: ${name}`), "ERR_CRYPTO_INVALID_DIGEST");
+const names = new Map();
+// The one name of a hash. Undefined: there is none. Few spellings are ever used, so they are asked for once.
+function hashName(spelled) {
+  const known = names.get(spelled) ?? host.hashName(spelled) ?? undefined;
+  if (known !== undefined && names.size < 50) names.set(spelled, known);
+  return known;
+}
 function digestName(value, name = "digest") {
-  const known = host.hashName(string(value, name));
-  if (known === null || known === undefined) throw unknownDigest(value);
+  const known = hashName(string(value, name));
+  if (known === undefined) throw unknownDigest(value);
   return known;
 }
 // Calls back as Node does, or answers with a promise. The work is done at once: it is the script's own time.
@@ -101,8 +108,8 @@ export class Hash extends Digest {
   #algorithm;
   constructor(algorithm, options_) {
     string(algorithm, "algorithm");
-    const known = host.hashName(algorithm);
-    if (known === null || known === undefined) throw coded(new Error("Digest method not supported"), "ERR_CRYPTO_INVALID_DIGEST");
+    const known = hashName(algorithm);
+    if (known === undefined) throw coded(new Error("Digest method not supported"), "ERR_CRYPTO_INVALID_DIGEST");
     const { outputLength } = options(options_);
     super(known, null);
     this.#algorithm = known;
@@ -125,8 +132,8 @@ export function getHashes() { return host.hashes(); }
 export function hash(algorithm, data, outputEncoding = "hex") {
   string(algorithm, "algorithm");
   const coding = asText(string(outputEncoding, "outputEncoding")), given = [piece(data, "input", DATA)];
-  const known = host.hashName(algorithm);
-  if (known === null || known === undefined) throw coded(new Error("Digest method not supported"), "ERR_CRYPTO_INVALID_DIGEST");
+  const known = hashName(algorithm);
+  if (known === undefined) throw coded(new Error("Digest method not supported"), "ERR_CRYPTO_INVALID_DIGEST");
   return isText(coding) ? host.digestText(known, null, EMPTY, given, coding) : bytes(host.digest(known, null, EMPTY, given));
 }
 

@@ -112,7 +112,8 @@ fn link(crypto: &mut Linking<'_>) -> wasmtime::Result<()> {
         Ok((hashing::canonical(&name.to_str(&*store)?).map(str::to_owned),))
     })?;
     crypto.function("decode", |store, (text, encoding): (WasmStr, WasmStr)| {
-        Ok((encoding::decode(&text.to_str(&*store)?, &encoding.to_str(&*store)?),))
+        let max = host_text_bytes(store.data().meter.limits().mem_mb);
+        Ok((encoding::decode(&text.to_str(&*store)?, &encoding.to_str(&*store)?, max),))
     })?;
     crypto.function("encode", |store, (bytes, encoding): (WasmList<u8>, WasmStr)| {
         let max = host_text_bytes(store.data().meter.limits().mem_mb);

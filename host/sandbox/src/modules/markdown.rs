@@ -87,7 +87,7 @@ fn to_html(text: &str, extensions: Extensions, max: usize) -> Answer<String> {
         (Extensions::SMART, Options::ENABLE_SMART_PUNCTUATION),
         (Extensions::HEADING_IDS, Options::ENABLE_HEADING_ATTRIBUTES),
     ];
-    let has = |wanted: Extensions| extensions.clone() & wanted.clone() == wanted;
+    let has = |wanted: Extensions| extensions & wanted == wanted;
     let mut options = Options::empty();
     for (wanted, option) in known {
         options.set(option, has(wanted));

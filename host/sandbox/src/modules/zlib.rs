@@ -62,6 +62,7 @@ impl Traffic for Piece {
 
 #[derive(Clone, Copy, ComponentType, Lift)]
 #[component(enum)]
+#[expect(dead_code, reason = "the guest makes them")]
 #[repr(u8)]
 enum Format {
     #[component(name = "gzip")]

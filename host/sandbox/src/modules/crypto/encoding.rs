@@ -40,7 +40,12 @@ pub(super) fn encode(bytes: &[u8], encoding: &str, max: usize) -> Answer<String>
     })
 }
 
-pub(super) fn decode(text: &str, encoding: &str) -> Answer<Vec<u8>> {
+/// `max`: bytes that there may be.
+pub(super) fn decode(text: &str, encoding: &str, max: usize) -> Answer<Vec<u8>> {
+    // UTF-16 alone can be longer than the text.
+    if text.len() > max || (encoding == "utf16le" && text.len() > max / 2) {
+        return Err(Failure::new("ERR_BUFFER_TOO_LARGE", format!("more than {max} bytes")));
+    }
     Ok(match encoding {
         // Up to the first that is no pair of digits.
         "hex" => {
