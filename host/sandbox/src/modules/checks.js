@@ -37,3 +37,12 @@ function options(value, name = "options") {
   if (typeof value !== "object" || Array.isArray(value)) throw wrongType(name, "of type object", value);
   return Object.assign(Object.create(null), value);
 }
+// JSON of a value. Half a pair of surrogates is U+FFFD, as it is wherever text leaves the heap: no reader on the host takes it.
+function wellFormed(value, replacer = (_, inner) => inner) {
+  const json = JSON.stringify(value, replacer);
+  if (json === undefined || !/\\ud[89a-f]/.test(json)) return json;
+  return JSON.stringify(value, (key, inner) => {
+    const replaced = replacer(key, inner);
+    return typeof replaced === "string" ? replaced.toWellFormed() : replaced;
+  });
+}

@@ -73,5 +73,5 @@ export function stringify(rows, given) {
     return heads.map((head) => field(row[head]));
   });
   if (header && heads !== undefined) table.unshift(heads);
-  return host.stringify(JSON.stringify(table), dialect(wanted), flag(wanted.quoted, "options.quoted"), lineEnd);
+  return host.stringify(wellFormed(table), dialect(wanted), flag(wanted.quoted, "options.quoted"), lineEnd);
 }

@@ -9,6 +9,9 @@ export function parseAll(text) { return revive(host.parseAll(string(text, "text"
 export { parseAll as parseDocuments };
 export function stringify(value, given) {
   const { indent = 2 } = options(given);
-  const json = JSON.stringify(value, (_, inner) => (typeof inner === "bigint" && inner >= -(2n ** 63n) && inner < 2n ** 64n ? JSON.rawJSON?.(String(inner)) ?? String(inner) : typeof inner === "bigint" ? String(inner) : inner));
+  // A bigint is a number in YAML while the host's numbers hold it, and text beyond.
+  const fits = (big) => big >= -(2n ** 63n) && big < 2n ** 64n;
+  const big = (_, inner) => (typeof inner === "bigint" ? (fits(inner) && JSON.rawJSON?.(String(inner))) || String(inner) : inner);
+  const json = wellFormed(value, big);
   return host.stringify(json ?? "null", integer(indent, "options.indent", 1, 8));
 }
