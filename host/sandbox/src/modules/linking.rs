@@ -223,6 +223,12 @@ impl<T: Traffic> Traffic for std::sync::Arc<T> {
     }
 }
 
+impl Traffic for Vec<String> {
+    fn bytes(&self, _: &Store<'_>) -> usize {
+        self.iter().map(String::len).sum()
+    }
+}
+
 impl<T: Traffic> Traffic for Option<T> {
     fn bytes(&self, store: &Store<'_>) -> usize {
         self.as_ref().map_or(0, |value| value.bytes(store))

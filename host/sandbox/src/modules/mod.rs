@@ -1,5 +1,7 @@
 //! The native modules. One is: a WIT package in `wit/`, a Rust file here, an entry in [`ALL`], and perhaps a facade in
 //! JavaScript where Node's conventions want another shape than WIT's. The guest is neither edited nor rebuilt.
+mod crypto;
+mod csv;
 pub(crate) mod database;
 #[cfg(feature = "echo")]
 pub(crate) mod echo;
@@ -9,8 +11,15 @@ mod fetch;
 pub(crate) mod fs;
 mod kv;
 mod linking;
+mod markdown;
 pub(crate) mod node;
+mod os;
 mod secrets;
+mod template;
+mod time;
+mod timer;
+mod yaml;
+mod zlib;
 
 use std::any::Any;
 
@@ -73,10 +82,22 @@ pub struct Facade {
 
 /// The modules that an engine has unless it is told otherwise.
 pub(crate) static ALL: &[&Module] = &[
-    &exec::MODULE,
-    &fs::MODULE,
+    &crypto::MODULE,
+    &csv::MODULE,
     &database::MODULE,
+    &env::MODULE,
+    &exec::MODULE,
+    &fetch::MODULE,
+    &fs::MODULE,
     &kv::MODULE,
+    &markdown::MODULE,
+    &os::MODULE,
+    &secrets::MODULE,
+    &template::MODULE,
+    &time::MODULE,
+    &timer::MODULE,
+    &yaml::MODULE,
+    &zlib::MODULE,
     &node::ASSERT,
     &node::BUFFER,
     &node::EVENTS,
@@ -86,10 +107,6 @@ pub(crate) static ALL: &[&Module] = &[
     &node::TIMERS,
     &node::URL,
     &node::UTIL,
-    &env::MODULE,
-    &fetch::MODULE,
-    &secrets::MODULE,
-    //
 ];
 
 impl Module {

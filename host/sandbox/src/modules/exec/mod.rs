@@ -406,12 +406,6 @@ impl Traffic for Options {
     }
 }
 
-impl Traffic for Vec<String> {
-    fn bytes(&self, _: &Store<'_>) -> usize {
-        self.iter().map(String::len).sum()
-    }
-}
-
 impl Traffic for Output {
     fn bytes(&self, _: &Store<'_>) -> usize {
         self.data.len()
