@@ -205,16 +205,51 @@ fn nothing_else_is_reached() {
     let (elsewhere, neighbour) = (Web::at("127.0.0.2"), Web::start());
     let (port, away, near) = (web.port(), elsewhere.port(), neighbour.port());
     let hosts = [
-        "127.0.0.2", "127.0.2", "127.2", "2130706434", "0x7f000002", "0x7f.0.0.2", "0177.0.0.2", "017700000002", "127.0.0.2.",
-        "[::ffff:127.0.0.2]", "[::ffff:7f00:2]", "[::127.0.0.2]", "[64:ff9b::127.0.0.2]", "[2002:7f00:2::]", "[::1]", "[::]",
-        "0.0.0.0", "0", "localhost", "LOCALHOST", "localhost.", "a.localhost", "%6c%6f%63%61%6c%68%6f%73%74", "ⓛocalhost",
-        "１２７.0.0.2", "127。0。0。2", "xn--localhost", "169.254.169.254", "user@127.0.0.2", "user:pass@127.0.0.2",
-        "127.0.0.1@127.0.0.2", "127.0.0.1:80@127.0.0.2", "127.0.0.1#@127.0.0.2", "127.0.0.1\\\\@127.0.0.2", "127.0.0.2\\\\",
-        "127.0.0.1%00.127.0.0.2", "127.0.0.1\\r\\nhost: 127.0.0.2", "127.0.0.1%0d%0a127.0.0.2", "127.0.0.1%2f@127.0.0.2",
+        "127.0.0.2",
+        "127.0.2",
+        "127.2",
+        "2130706434",
+        "0x7f000002",
+        "0x7f.0.0.2",
+        "0177.0.0.2",
+        "017700000002",
+        "127.0.0.2.",
+        "[::ffff:127.0.0.2]",
+        "[::ffff:7f00:2]",
+        "[::127.0.0.2]",
+        "[64:ff9b::127.0.0.2]",
+        "[2002:7f00:2::]",
+        "[::1]",
+        "[::]",
+        "0.0.0.0",
+        "0",
+        "localhost",
+        "LOCALHOST",
+        "localhost.",
+        "a.localhost",
+        "%6c%6f%63%61%6c%68%6f%73%74",
+        "ⓛocalhost",
+        "１２７.0.0.2",
+        "127。0。0。2",
+        "xn--localhost",
+        "169.254.169.254",
+        "user@127.0.0.2",
+        "user:pass@127.0.0.2",
+        "127.0.0.1@127.0.0.2",
+        "127.0.0.1:80@127.0.0.2",
+        "127.0.0.1#@127.0.0.2",
+        "127.0.0.1\\\\@127.0.0.2",
+        "127.0.0.2\\\\",
+        "127.0.0.1%00.127.0.0.2",
+        "127.0.0.1\\r\\nhost: 127.0.0.2",
+        "127.0.0.1%0d%0a127.0.0.2",
+        "127.0.0.1%2f@127.0.0.2",
     ];
     let urls: Vec<String> = hosts
         .iter()
-        .flat_map(|host| [format!("http://{host}:{away}/"), format!("http://{host}:{near}/"), format!("HTTP:\\\\\\\\{host}:{away}/")])
+        .flat_map(|host| {
+            [format!("http://{host}:{away}/"), format!("http://{host}:{near}/"), format!("HTTP:\\\\\\\\{host}:{away}/")]
+        })
         .collect();
     let urls = serde_json::to_string(&urls).unwrap().replace("\\\\\\\\", "\\\\").replace("\\\\r\\\\n", "\\r\\n");
     let script = format!(
@@ -240,8 +275,19 @@ fn nothing_else_is_reached() {
     assert_eq!(last, "ERR_INVALID_URL,NOT_GRANTED,own", "{}", ran.stdout);
     assert_eq!((elsewhere.connections(), neighbour.connections()), (0, 0));
     // All of these places are granted, but the operator allows one address of them only, or none.
-    let places = ["127.0.0.2", "localhost", "a.localhost", "[::1]", "[::]", "0.0.0.0", "169.254.169.254", "[::ffff:127.0.0.2]",
-        "[64:ff9b::127.0.0.2]", "[2002:7f00:2::]", "[::127.0.0.2]"];
+    let places = [
+        "127.0.0.2",
+        "localhost",
+        "a.localhost",
+        "[::1]",
+        "[::]",
+        "0.0.0.0",
+        "169.254.169.254",
+        "[::ffff:127.0.0.2]",
+        "[64:ff9b::127.0.0.2]",
+        "[2002:7f00:2::]",
+        "[::127.0.0.2]",
+    ];
     let mut origins: Vec<String> = places.iter().map(|place| format!("http://{place}:{away}")).collect();
     origins.push(web.url());
     for private in [true, false] {

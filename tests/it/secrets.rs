@@ -56,13 +56,29 @@ fn a_value_reaches_the_approved_origin_and_nobody_else() {
     // Not where it is not approved, and not after a redirect to there.
     let with = "{ headers: { authorization: '{{secret:API}}' } }";
     assert_eq!(run(&format!("await fetch('OTHER/echo', {with}).catch((e) => e.code)")), "NOT_GRANTED");
-    assert_eq!(run(&format!("(await (await fetch('WEB/redirect?302,OTHER/echo', {with})).json()).headers.authorization + ''")), "undefined");
-    assert_eq!(run("await fetch('WEB/echo', { headers: { a: '{{secret:SEEN}}' } }).catch((e) => e.code)"), "NOT_GRANTED");
+    assert_eq!(
+        run(&format!("(await (await fetch('WEB/redirect?302,OTHER/echo', {with})).json()).headers.authorization + ''")),
+        "undefined"
+    );
+    assert_eq!(
+        run("await fetch('WEB/echo', { headers: { a: '{{secret:SEEN}}' } }).catch((e) => e.code)"),
+        "NOT_GRANTED"
+    );
     // A server that sends it back in an address.
-    assert_eq!(run(&format!("(await fetch('WEB/leak?/hello%3Ft=', {with})).url")), format!("{}/hello?t={{{{secret:API}}}}", web.url()));
-    assert_eq!(run(&format!("(await fetch('WEB/leak?/hello%3Ft=', {{ ...{with}, redirect: 'manual' }})).headers.get('location')")), "/hello?t={{secret:API}}");
+    assert_eq!(
+        run(&format!("(await fetch('WEB/leak?/hello%3Ft=', {with})).url")),
+        format!("{}/hello?t={{{{secret:API}}}}", web.url())
+    );
+    assert_eq!(
+        run(&format!(
+            "(await fetch('WEB/leak?/hello%3Ft=', {{ ...{with}, redirect: 'manual' }})).headers.get('location')"
+        )),
+        "/hello?t={{secret:API}}"
+    );
     for place in ["ftp://x/", "http://127.0.0.2:1/", "http://u:p@x/", "OTHER/hello%3F", "http://[", "http://{{"] {
-        run(&format!("await fetch('WEB/leak?{place}', {with}).then((r) => r.url, (e) => e.code + e.message + e.stack)"));
+        run(&format!(
+            "await fetch('WEB/leak?{place}', {with}).then((r) => r.url, (e) => e.code + e.message + e.stack)"
+        ));
     }
     assert_eq!(sent(&other), 1, "the server itself told the other one, in its address");
     // What is revealed is the value itself.
@@ -83,7 +99,8 @@ fn a_value_reaches_the_approved_origin_and_nobody_else() {
 fn the_api_takes_values_and_shows_none() {
     let server = Server::start();
     assert_eq!(server.get("/secrets").expect(200).text, "[]");
-    let put = |name: &str, body: serde_json::Value| server.send("PUT", &format!("/secrets/{name}"), Some(&body.to_string()));
+    let put =
+        |name: &str, body: serde_json::Value| server.send("PUT", &format!("/secrets/{name}"), Some(&body.to_string()));
     put("B", json!({ "value": VALUE, "origins": ["https://api.example.com", "https://*.example.org"] })).expect(200);
     put("A", json!({ "value": "x".repeat(65_536) })).expect(200);
     let list = server.get("/secrets").expect(200);

@@ -23,8 +23,7 @@ impl Web {
     /// On another address of this machine.
     pub fn at(address: &str) -> Web {
         let listener = TcpListener::bind((address, 0)).unwrap();
-        let web =
-            Web { address: listener.local_addr().unwrap(), connections: Arc::default(), heads: Arc::default() };
+        let web = Web { address: listener.local_addr().unwrap(), connections: Arc::default(), heads: Arc::default() };
         let (connections, heads) = (web.connections.clone(), web.heads.clone());
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -96,7 +95,8 @@ fn answer(out: &mut TcpStream, method: &str, target: &str, headers: &[(String, S
                 headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
             let echo = json!({ "method": method, "target": target, "headers": headers, "body": String::from_utf8_lossy(body) });
             let auth = headers.get("authorization").and_then(Value::as_str).unwrap_or("none");
-            let more = format!("content-type: application/json\r\nx-echo: {auth}\r\nset-cookie: a=1\r\nset-cookie: b=2\r\n");
+            let more =
+                format!("content-type: application/json\r\nx-echo: {auth}\r\nset-cookie: a=1\r\nset-cookie: b=2\r\n");
             send(&format!("200 Fine {auth}"), &more, echo.to_string().as_bytes())
         }
         "/status" => send(&format!("{argument} Whatever"), "", b""),

@@ -61,5 +61,7 @@ pub const SECRET_NAME_BYTES_MAX: usize = 128;
 /// Whether a secret may be called so: it stands between braces in headers.
 pub fn is_secret_name(name: &str) -> bool {
     let first = name.bytes().next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_');
-    first && name.len() <= SECRET_NAME_BYTES_MAX && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+    first
+        && name.len() <= SECRET_NAME_BYTES_MAX
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
 }

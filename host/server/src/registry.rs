@@ -18,8 +18,8 @@ use crate::clock;
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::libraries::Libraries;
-use crate::secrets::Secrets;
 use crate::run::{Executed, LiveRun, Place, Runner, What, again};
+use crate::secrets::Secrets;
 use crate::session::Session;
 use crate::worktrees::Worktrees;
 

@@ -55,9 +55,17 @@ impl Secrets {
     }
 
     /// Creates or replaces one.
-    pub async fn put(&self, tenant: TenantId, name: String, value: &str, origins: &[String]) -> Result<SecretFacts, Fault> {
+    pub async fn put(
+        &self,
+        tenant: TenantId,
+        name: String,
+        value: &str,
+        origins: &[String],
+    ) -> Result<SecretFacts, Fault> {
         if !sandbox::is_secret_name(&name) {
-            return Err(Fault::validation("name must begin with a letter or `_` and go on with letters, digits, `_`, `.` and `-`"));
+            return Err(Fault::validation(
+                "name must begin with a letter or `_` and go on with letters, digits, `_`, `.` and `-`",
+            ));
         }
         if value.is_empty() || value.len() > VALUE_BYTES_MAX {
             return Err(Fault::validation(format!("value must have 1 to {VALUE_BYTES_MAX} bytes")));

@@ -1,4 +1,4 @@
--- Schema 2 as SQLite has it after all migrations.
+-- Schema 3 as SQLite has it after all migrations.
 
 CREATE TABLE event_chunks (
     key       INTEGER PRIMARY KEY,
@@ -39,6 +39,17 @@ CREATE TABLE idempotency_keys (
     status     INTEGER,
     location   TEXT,
     body       BLOB,
+    UNIQUE (tenant, name)
+) STRICT;
+
+CREATE TABLE secrets (
+    key        INTEGER PRIMARY KEY,
+    tenant     BLOB NOT NULL REFERENCES tenants (id),
+    name       TEXT NOT NULL,
+    origins    TEXT NOT NULL,
+    sealed     BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
     UNIQUE (tenant, name)
 ) STRICT;
 

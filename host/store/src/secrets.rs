@@ -63,10 +63,10 @@ impl Store {
     /// Its origins, and what was sealed.
     pub async fn sealed_secret(&self, tenant: TenantId, name: String) -> Result<Option<(String, Vec<u8>)>, Error> {
         let query = move |c: &rusqlite::Connection| {
-            let mut statement = c.prepare_cached("SELECT origins, sealed FROM secrets WHERE tenant = ?1 AND name = ?2")?;
-            let found = statement.query_row(params![tenant.as_uuid().as_bytes(), name], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            });
+            let mut statement =
+                c.prepare_cached("SELECT origins, sealed FROM secrets WHERE tenant = ?1 AND name = ?2")?;
+            let found =
+                statement.query_row(params![tenant.as_uuid().as_bytes(), name], |row| Ok((row.get(0)?, row.get(1)?)));
             Ok(found.optional()?)
         };
         self.0.readers.read(query).await

@@ -100,7 +100,8 @@ fn link(env: &mut Linking<'_>) -> wasmtime::Result<()> {
         Ok((store.data_mut().state::<Env>().and_then(|env| env.get(&name)),))
     })?;
     env.function("all", |store, (): ()| {
-        let pairs = |env: &mut Env| env.values.iter().map(|(name, value)| (name.clone(), value.clone())).collect::<Pairs>();
+        let pairs =
+            |env: &mut Env| env.values.iter().map(|(name, value)| (name.clone(), value.clone())).collect::<Pairs>();
         Ok((store.data_mut().state::<Env>().map(pairs),))
     })
 }

@@ -71,7 +71,8 @@ impl Named {
         let name = name.to_owned();
         Ok(async move {
             let found = found.await.map_err(|why| Failure::new("EIO", format!("secret {name}: {why}")))?;
-            let absent = || Failure::new("ENOSECRET", format!("there is no secret {name}: `vm-system secret set {name}`"));
+            let absent =
+                || Failure::new("ENOSECRET", format!("there is no secret {name}: `vm-system secret set {name}`"));
             found.map(|secret| secret.value).ok_or_else(absent)
         })
     }

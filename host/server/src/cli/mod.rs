@@ -162,7 +162,12 @@ impl Command {
             | Command::Image(_)
             | Command::Db(_)
             | Command::Completions(_) => false,
-            Command::Template(_) | Command::Session(_) | Command::Secret(_) | Command::Exec(_) | Command::Libs(_) | Command::Ops(_) => true,
+            Command::Template(_)
+            | Command::Session(_)
+            | Command::Secret(_)
+            | Command::Exec(_)
+            | Command::Libs(_)
+            | Command::Ops(_) => true,
         }
     }
 

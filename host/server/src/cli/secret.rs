@@ -73,7 +73,8 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
             call.send()?.show(|_: IgnoredAny| vec![format!("Set secret: {}", line(&name))])
         }
         Verb::List => client.get(&["secrets"]).send()?.show(|secrets: Vec<Secret>| {
-            let rows: Vec<_> = secrets.iter().map(|s| (&*s.name, seconds(&s.updated_at), s.origins.join(" "))).collect();
+            let rows: Vec<_> =
+                secrets.iter().map(|s| (&*s.name, seconds(&s.updated_at), s.origins.join(" "))).collect();
             TABLE.show(rows.iter().map(|(name, updated, origins)| [*name, updated, origins]), "No secrets found")
         }),
         Verb::Remove { name } => {

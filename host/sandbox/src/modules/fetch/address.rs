@@ -165,8 +165,12 @@ mod tests {
         }
         let ten = network("10.1.0.0/16").unwrap();
         assert!(ten.contains(ip("10.1.0.0")) && ten.contains(ip("10.1.255.255")));
-        assert!(!ten.contains(ip("10.0.255.255")) && !ten.contains(ip("10.2.0.0")) && !ten.contains(ip("::ffff:10.1.0.0")));
-        assert!(network("0.0.0.0/0").unwrap().contains(ip("255.1.2.3")) && network("::/0").unwrap().contains(ip("ff::")));
+        assert!(
+            !ten.contains(ip("10.0.255.255")) && !ten.contains(ip("10.2.0.0")) && !ten.contains(ip("::ffff:10.1.0.0"))
+        );
+        assert!(
+            network("0.0.0.0/0").unwrap().contains(ip("255.1.2.3")) && network("::/0").unwrap().contains(ip("ff::"))
+        );
         assert!(is_among(&[ten], ip("::ffff:10.1.0.0")), "the same machine");
     }
 

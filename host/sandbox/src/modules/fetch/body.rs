@@ -30,7 +30,10 @@ pub(super) struct Bounds {
 
 impl Bounds {
     pub(super) fn late(&self) -> Failure {
-        let message = format!("the answer was not complete within {} ms (`timeout`, or `timeout_ms` of the grant)", self.timeout_ms);
+        let message = format!(
+            "the answer was not complete within {} ms (`timeout`, or `timeout_ms` of the grant)",
+            self.timeout_ms
+        );
         Failure::new("ETIMEDOUT", message)
     }
 
@@ -88,7 +91,8 @@ impl Body {
         let gathered = tokio::time::timeout(TOGETHER, gather).await.unwrap_or(Ok(()));
         gathered?;
         let bytes: usize = self.ready.iter().map(Bytes::len).sum();
-        Ok((self.incoming.is_none() && bytes <= CHUNK_BYTES_MAX).then(|| self.ready.drain(..).collect::<Vec<_>>().concat()))
+        Ok((self.incoming.is_none() && bytes <= CHUNK_BYTES_MAX)
+            .then(|| self.ready.drain(..).collect::<Vec<_>>().concat()))
     }
 
     /// The next piece; None at the end.
@@ -118,9 +122,7 @@ impl Body {
                 let Ok(data) = frame.into_data() else { return Ok(()) };
                 self.take(data)
             }
-            Some(Err(_)) => {
-                Err(Failure::new("ECONNRESET", "the connection was closed before the answer was complete"))
-            }
+            Some(Err(_)) => Err(Failure::new("ECONNRESET", "the connection was closed before the answer was complete")),
             None => {
                 self.incoming = None;
                 self.end()

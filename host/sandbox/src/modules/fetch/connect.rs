@@ -71,7 +71,8 @@ impl Connector {
             Host::Ipv4(address) => Some(ServerName::from(IpAddr::V4(*address))),
             Host::Ipv6(address) => Some(ServerName::from(IpAddr::V6(*address))),
         };
-        let name = name.ok_or_else(|| Failure::new("ERR_TLS", format!("{host}: no name that a certificate could have")))?;
+        let name =
+            name.ok_or_else(|| Failure::new("ERR_TLS", format!("{host}: no name that a certificate could have")))?;
         let shake = TlsConnector::from(self.tls).connect(name, tcp);
         match tokio::time::timeout(TLS_TIME, shake).await {
             Ok(Ok(tls)) => Ok(Stream::Tls(Box::new(TokioIo::new(tls)))),
@@ -151,9 +152,10 @@ pub(super) fn io_failure(place: &str, error: &std::io::Error) -> Failure {
     use std::io::ErrorKind;
     let (code, what) = match error.kind() {
         ErrorKind::ConnectionRefused => ("ECONNREFUSED", "nothing listens there"),
-        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => {
-            ("ECONNRESET", "the connection was closed before the answer was complete")
-        }
+        ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe
+        | ErrorKind::UnexpectedEof => ("ECONNRESET", "the connection was closed before the answer was complete"),
         ErrorKind::TimedOut => ("ETIMEDOUT", "no connection in time"),
         ErrorKind::HostUnreachable => ("EHOSTUNREACH", "the host can't be reached"),
         ErrorKind::NetworkUnreachable => ("ENETUNREACH", "the network can't be reached"),

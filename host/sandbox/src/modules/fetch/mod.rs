@@ -63,7 +63,11 @@ pub(super) static MODULE: Module = Module {
     check_grant: |config| read_grant::<Grant>(config)?.check(),
     limits: &[
         ("url_bytes_max", origin::URL_BYTES_MAX as u64, "a longer URL is refused with ERR_INVALID_URL"),
-        ("headers_max", HEADERS_MAX as u64, "more headers of a request are refused with EMSGSIZE; so is an answer with more"),
+        (
+            "headers_max",
+            HEADERS_MAX as u64,
+            "more headers of a request are refused with EMSGSIZE; so is an answer with more",
+        ),
         ("header_bytes_max", HEADER_BYTES_MAX as u64, "larger headers of a request are refused with EMSGSIZE"),
         ("head_bytes_max", HEAD_BYTES_MAX as u64, "an answer with a larger head fails with EMSGSIZE"),
         ("redirects_max", REDIRECTS_MAX as u64, "one more redirect fails with EREDIRECT"),
@@ -177,7 +181,8 @@ impl Traffic for Request {
     /// Without its query: what is private in an address stands there.
     fn subject(&self, _: &Store<'_>) -> Option<String> {
         let method = self.method.get(..16).unwrap_or(&self.method);
-        let url = origin::parse_url(&self.url, None).map_or_else(|_| "(no URL)".to_owned(), |url| origin::shown_url(&url));
+        let url =
+            origin::parse_url(&self.url, None).map_or_else(|_| "(no URL)".to_owned(), |url| origin::shown_url(&url));
         Some(format!("{method} {url}"))
     }
 }
@@ -255,7 +260,8 @@ fn link(fetch: &mut Linking<'_>) -> wasmtime::Result<()> {
     fetch.asynchronous("read", |store, (handle,): (u32,)| {
         let found = store.data_mut().state::<Fetch>().and_then(|fetch| {
             let body = fetch.0.bodies().get(&handle).cloned();
-            let body = body.ok_or_else(|| Failure::new("EBADF", "the body was closed: it took too long, or was given up"))?;
+            let body =
+                body.ok_or_else(|| Failure::new("EBADF", "the body was closed: it took too long, or was given up"))?;
             Ok((Arc::clone(&fetch.0), body))
         });
         Ok(found.map(|(shared, body)| async move {

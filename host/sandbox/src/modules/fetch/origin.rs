@@ -47,7 +47,8 @@ impl Origin {
         }
         let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && !has_credentials(&url);
         let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else { return wrong("not a URL") };
-        if !bare || rest.ends_with(['/', '?', '#']) || text.contains(['@', '\\']) || text.contains(char::is_whitespace) {
+        if !bare || rest.ends_with(['/', '?', '#']) || text.contains(['@', '\\']) || text.contains(char::is_whitespace)
+        {
             return wrong("an origin is a scheme, a host and perhaps a port; nothing after that");
         }
         let host = match (wild, host.to_owned()) {
@@ -139,10 +140,29 @@ mod tests {
     #[test]
     fn what_an_origin_is() {
         let wrong = [
-            "", "*", "example.com", "ftp://example.com", "https://", "https://example.com/", "https://example.com/path", "file:///",
-            "https://example.com?q", "https://user@example.com", "https://*.*.com", "https://a.*.com", "https://*a.com",
-            "https://example.com.", "https://*.127.0.0.1", "http://*.1", "https://example.com\\", " https://example.com", "https://*/",
-            "https://*@evil.com", "https://exa mple.com", "https://[::1", "data:text/plain,x",
+            "",
+            "*",
+            "example.com",
+            "ftp://example.com",
+            "https://",
+            "https://example.com/",
+            "https://example.com/path",
+            "file:///",
+            "https://example.com?q",
+            "https://user@example.com",
+            "https://*.*.com",
+            "https://a.*.com",
+            "https://*a.com",
+            "https://example.com.",
+            "https://*.127.0.0.1",
+            "http://*.1",
+            "https://example.com\\",
+            " https://example.com",
+            "https://*/",
+            "https://*@evil.com",
+            "https://exa mple.com",
+            "https://[::1",
+            "data:text/plain,x",
         ];
         for text in wrong {
             assert!(Origin::parse(text).is_err(), "{text}");
@@ -151,9 +171,8 @@ mod tests {
 
     #[test]
     fn what_an_origin_covers() {
-        let covers = |origin: &str, url: &str| {
-            parse_url(url, None).is_ok_and(|url| Origin::parse(origin).unwrap().covers(&url))
-        };
+        let covers =
+            |origin: &str, url: &str| parse_url(url, None).is_ok_and(|url| Origin::parse(origin).unwrap().covers(&url));
         for (origin, url) in [
             ("https://api.example.com", "https://API.example.COM:443/x?y#z"),
             ("http://127.0.0.1:8080", "http://0x7f.1:8080/"),

@@ -37,7 +37,8 @@ impl Used {
             let none = || Failure::new("ENOSECRET", "no secrets are kept here: `vm-system serve` keeps them");
             let found = services.secrets.as_ref().ok_or_else(none)?.secret(&name).await;
             let found = found.map_err(|why| Failure::new("EIO", format!("secret {name}: {why}")))?;
-            let absent = || Failure::new("ENOSECRET", format!("there is no secret {name}: `vm-system secret set {name}`"));
+            let absent =
+                || Failure::new("ENOSECRET", format!("there is no secret {name}: `vm-system secret set {name}`"));
             used.insert(name.clone(), found.ok_or_else(absent)?);
         }
         Ok(Used(used))
@@ -49,11 +50,16 @@ impl Used {
         let mut out = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             let (name, rest) = part.split_once(CLOSE).unwrap_or((part, ""));
-            let secret = self.0.get(name).ok_or_else(|| Failure::new("ENOSECRET", format!("there is no secret {name}")))?;
+            let secret =
+                self.0.get(name).ok_or_else(|| Failure::new("ENOSECRET", format!("there is no secret {name}")))?;
             let granted = grant.secrets.get(name).ok_or_else(|| not_granted(name))?;
             let origin = shown_origin(url);
             if !granted.is_empty() && !granted.iter().any(|origin| origin.covers(url)) {
-                return Err(Failure::not_granted("fetch", &format!("secrets.{name}"), format!("sending secret {name} to {origin}")));
+                return Err(Failure::not_granted(
+                    "fetch",
+                    &format!("secrets.{name}"),
+                    format!("sending secret {name} to {origin}"),
+                ));
             }
             if !secret.origins.iter().any(|origin| origin.covers(url)) {
                 let fix = format!("`vm-system secret set {name} --origin {origin}`");
@@ -178,7 +184,9 @@ mod tests {
     fn placeholders() {
         assert_eq!(names("Bearer {{secret:A}}{{secret:b.c-d}}").unwrap(), ["A", "b.c-d"]);
         assert_eq!(names("nothing").unwrap(), Vec::<&str>::new());
-        for wrong in ["{{secret:", "{{secret:}}", "{{secret:a b}}", "{{secret:a", "{{secret:{{secret:a}}}}", "{{secret:1}}"] {
+        for wrong in
+            ["{{secret:", "{{secret:}}", "{{secret:a b}}", "{{secret:a", "{{secret:{{secret:a}}}}", "{{secret:1}}"]
+        {
             assert!(names(wrong).is_err(), "{wrong}");
         }
     }

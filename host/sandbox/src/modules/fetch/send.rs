@@ -21,8 +21,18 @@ const USER_AGENT: &str = concat!("vm-system/", env!("CARGO_PKG_VERSION"));
 
 /// Headers that belong to the connection and to how a message is framed: they are ours.
 const OURS: &[&str] = &[
-    "accept-encoding", "connection", "content-length", "expect", "host", "http2-settings", "keep-alive", "te", "trailer",
-    "transfer-encoding", "upgrade", "via",
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
 ];
 
 /// A request that may be sent.
@@ -57,6 +67,9 @@ impl Plan {
         let url = parse_url(&request.url, None)?;
         let method = Method::from_bytes(request.method.as_bytes());
         let method = method.map_err(|_| invalid("the method has characters that no method may have".to_owned()))?;
+        if ["CONNECT", "TRACE", "TRACK"].iter().any(|no| method.as_str().eq_ignore_ascii_case(no)) {
+            return Err(invalid(format!("the method {method} can't be used")));
+        }
         grant.admit(&url, &method)?;
         if !body.is_empty() && (method == Method::GET || method == Method::HEAD) {
             return Err(invalid(format!("a request with method {method} has no body")));
@@ -130,7 +143,8 @@ impl Plan {
 /// A character a byte, as WHATWG has it.
 fn header_value(name: &HeaderName, text: &str) -> Answer<HeaderValue> {
     // Of a secret's value nothing may be told, so nothing is told of any.
-    let invalid = || Failure::new("EINVAL", format!("the value of header `{name}` has characters that no header may have"));
+    let invalid =
+        || Failure::new("EINVAL", format!("the value of header `{name}` has characters that no header may have"));
     let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
     let mut value = HeaderValue::from_maybe_shared(Bytes::from(bytes.ok_or_else(invalid)?)).map_err(|_| invalid())?;
     value.set_sensitive(true);
@@ -148,7 +162,9 @@ impl Shared {
         let (deadline, busy) = (plan.deadline, self.grant.concurrency);
         let place = tokio::time::timeout_at(deadline, Arc::clone(&self.places).acquire_owned()).await;
         let place = place.map_err(|_| {
-            let message = format!("{busy} requests are under way (`concurrency` of the grant): read their bodies, or cancel them");
+            let message = format!(
+                "{busy} requests are under way (`concurrency` of the grant): read their bodies, or cancel them"
+            );
             Failure::new("ETIMEDOUT", message)
         })?;
         let place = place.map_err(|_| Failure::new("ABORT_ERR", "the session has ended"))?;
@@ -178,8 +194,13 @@ impl Shared {
             // Where an answer to a secret leads may be the secret itself.
             let discreet = |failure: Failure| match hop {
                 0 => failure,
-                _ if sent.is_empty() => Failure { message: format!("after a redirect: {}", failure.message), ..failure },
-                _ => Failure { message: "after a redirect, whose address is not shown for a secret was sent".into(), ..failure },
+                _ if sent.is_empty() => {
+                    Failure { message: format!("after a redirect: {}", failure.message), ..failure }
+                }
+                _ => Failure {
+                    message: "after a redirect, whose address is not shown for a secret was sent".into(),
+                    ..failure
+                },
             };
             self.grant.admit(&plan.url, &plan.method).map_err(discreet)?;
             let request = plan.request(used, &self.grant).map_err(discreet)?;
@@ -194,7 +215,10 @@ impl Shared {
             match plan.redirect {
                 Redirect::Manual => return Ok((answer, hop > 0)),
                 Redirect::Error => {
-                    let message = format!("{} answers with a redirect, and the request says redirect: 'error'", shown_origin(&plan.url));
+                    let message = format!(
+                        "{} answers with a redirect, and the request says redirect: 'error'",
+                        shown_origin(&plan.url)
+                    );
                     return Err(Failure::new("EREDIRECT", message));
                 }
                 Redirect::Follow => {}
@@ -220,7 +244,11 @@ fn head(answer: &hyper::Response<Incoming>, sent: &Sent, url: &Url, redirected: 
         status_text: text(reason),
         url: text(url.as_str().as_bytes()),
         redirected,
-        headers: answer.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect(),
+        headers: answer
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes())))
+            .collect(),
         body: None,
         handle: 0,
     }
