@@ -17,7 +17,12 @@ pub(super) static MODULE: Module = Module {
         operator name. Nothing else of the environment can be seen.",
     interface: Some(Interface { name: "vm:env/env@0.1.0", wit: include_str!("../../../../wit/env/env.wit"), link }),
     facade: Some(Facade { source: include_str!("env.js"), types: Some(include_str!("env.d.ts")) }),
-    grant_schema: r#"{"type":"object","properties":{"values":{"type":"object","additionalProperties":{"type":"string"},"default":{},"description":"Values that scripts see"},"names":{"type":"array","items":{"type":"string"},"default":[],"description":"Variables of the server's environment that scripts see, where the operator allows it (--allow-env)"}},"additionalProperties":false}"#,
+    grant_schema: r#"{"type": "object", "additionalProperties": false, "properties": {
+            "values": {"type": "object", "additionalProperties": {"type": "string"}, "default": {},
+                "description": "Values that scripts see"},
+            "names": {"type": "array", "items": {"type": "string"}, "default": [],
+                "description": "Variables of the server's environment that scripts see, where the operator allows it (--allow-env)"}
+        }}"#,
     check_grant: |config| read_grant::<Grant>(config)?.check(),
     limits: &[
         ("names_max", NAMES_MAX as u64, "a grant with more names is refused"),

@@ -16,7 +16,12 @@ pub(super) static MODULE: Module = Module {
         link,
     }),
     facade: Some(Facade { source: include_str!("secrets.js"), types: Some(include_str!("secrets.d.ts")) }),
-    grant_schema: r#"{"type":"object","properties":{"names":{"type":"array","items":{"type":"string"},"default":[],"description":"Secrets that scripts may refer to"},"reveal":{"type":"array","items":{"type":"string"},"default":[],"description":"Secrets whose values scripts may read"}},"additionalProperties":false}"#,
+    grant_schema: r#"{"type": "object", "additionalProperties": false, "properties": {
+            "names": {"type": "array", "items": {"type": "string"}, "default": [],
+                "description": "Secrets that scripts may refer to"},
+            "reveal": {"type": "array", "items": {"type": "string"}, "default": [],
+                "description": "Secrets whose values scripts may read"}
+        }}"#,
     check_grant: |config| read_grant::<Grant>(config)?.check(),
     limits: &[("name_bytes_max", SECRET_NAME_BYTES_MAX as u64, "a longer name is no name of a secret")],
     parts: &[],

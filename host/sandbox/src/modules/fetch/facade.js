@@ -9,35 +9,49 @@ const failure = (code, message) => Object.assign(new TypeError(message), { code 
 /** What the host says, as the TypeError that the web has for it. */
 const told = (error) => (error instanceof Error && typeof error.code === "string" ? failure(error.code, error.message) : error);
 
-const requestOf = (input, init) => {
-  const text = requestFacts(input) === undefined ? String(input) : undefined;
-  if (text !== undefined && !URL.canParse(text)) {
-    throw failure("ERR_INVALID_URL", `fetch: '${text.slice(0, 200)}' is no absolute URL`);
+const NORMAL = { __proto__: null, delete: "DELETE", get: "GET", head: "HEAD", options: "OPTIONS", post: "POST", put: "PUT" };
+const encoder = new TextEncoder();
+
+/**
+ * What most requests are: an address, and a body that needs no thought. The host reads the address and checks the rest;
+ * a Request would read the address in JavaScript first, which takes longer than the whole of this.
+ */
+const simple = (url, { method = "GET", headers, body = null, signal, redirect = "follow" }) => {
+  if (redirect !== "follow" && redirect !== "manual" && redirect !== "error") {
+    throw failure("EINVAL", `fetch: '${redirect}' is no value of redirect`);
   }
-  if (text !== undefined) {
-    const { username, password } = new URL(text);
-    if (username !== "" || password !== "") {
-      throw failure("ERR_INVALID_URL", "fetch: the URL has credentials in it: send a header `authorization` instead");
-    }
-  }
+  const pairs = headers === undefined ? [] : [...new Headers(headers)];
+  const text = typeof body === "string";
+  if (text && !pairs.some(([name]) => name === "content-type")) pairs.push(["content-type", "text/plain;charset=UTF-8"]);
+  const known = NORMAL[String(method).toLowerCase()] ?? String(method);
+  return { url, method: known, headers: pairs, body: text ? encoder.encode(body) : body, signal, redirect };
+};
+
+const whole = async (input, init) => {
+  const request = new Request(input, init), { url, method, headers, signal, fields } = requestFacts(request);
+  const body = bodyOf(request);
+  const bytes = body instanceof ReadableStream ? new Uint8Array(await new Response(body).arrayBuffer()) : body;
+  return { url, method, headers: [...headers], body: bytes, signal, redirect: fields.redirect };
+};
+
+const isSimple = (input, { body, signal }) => requestFacts(input) === undefined
+  && (body === undefined || body === null || typeof body === "string" || Object.getPrototypeOf(body) === Uint8Array.prototype)
+  && (signal === undefined || signal instanceof AbortSignal);
+
+const requestOf = async (input, init) => {
   try {
-    return new Request(text ?? input, init);
+    return isSimple(input, init) ? simple(String(input), init) : await whole(input, init);
   } catch (error) {
     throw error instanceof TypeError && error.code === undefined ? failure("EINVAL", error.message) : error;
   }
 };
 
 const timeoutOf = (init) => {
-  const wanted = init?.timeout;
+  const wanted = init.timeout;
   if (wanted === undefined || wanted === null) return 0;
   const ms = Number(wanted);
   if (!(ms > 0)) throw failure("EINVAL", "fetch: timeout is a number of milliseconds above 0");
   return Math.min(Math.ceil(ms), MANY_MS);
-};
-
-const bytesOf = async (request) => {
-  const body = bodyOf(request);
-  return body instanceof ReadableStream ? new Uint8Array(await new Response(body).arrayBuffer()) : body;
 };
 
 /** A body that is fetched piece by piece, as it is read. */
@@ -47,11 +61,11 @@ const streamOf = (handle, signal) => {
     host.close(handle);
     controller.error(signal.reason);
   };
-  const ended = () => signal.removeEventListener("abort", abort);
+  const ended = () => signal?.removeEventListener("abort", abort);
   return new ReadableStream({
     start(own) {
       controller = own;
-      signal.addEventListener("abort", abort);
+      signal?.addEventListener("abort", abort);
     },
     async pull() {
       let chunk;
@@ -60,10 +74,10 @@ const streamOf = (handle, signal) => {
       } catch (error) {
         ended();
         // An abort has told why already.
-        if (!signal.aborted) controller.error(told(error));
+        if (!signal?.aborted) controller.error(told(error));
         return;
       }
-      if (signal.aborted) return;
+      if (signal?.aborted) return;
       if (chunk !== null) return controller.enqueue(chunk);
       ended();
       controller.close();
@@ -77,27 +91,27 @@ const streamOf = (handle, signal) => {
 
 export async function fetch(input, init = undefined) {
   if (arguments.length === 0) throw failure("EINVAL", "fetch: expected a URL or a Request");
-  const request = requestOf(input, init), { url, method, headers, signal, fields } = requestFacts(request);
-  const timeoutMs = timeoutOf(init);
-  signal.throwIfAborted();
-  const body = await bytesOf(request);
-  signal.throwIfAborted();
+  const options = init ?? {}, timeoutMs = timeoutOf(options);
+  if (typeof options !== "object") throw failure("EINVAL", "fetch: the second argument is no object");
+  options.signal?.throwIfAborted?.();
+  const { url, method, headers, body, signal, redirect } = await requestOf(input, options);
+  signal?.throwIfAborted();
   const id = (last = (last + 1) >>> 0);
   const cancel = () => host.cancel(id);
-  signal.addEventListener("abort", cancel);
+  signal?.addEventListener("abort", cancel);
   try {
-    const answer = await host.send({ id, url, method, headers: [...headers], redirect: fields.redirect, timeoutMs }, body);
+    const answer = await host.send({ id, url, method, headers, redirect, timeoutMs }, body);
     // Aborted at the very moment that the answer came.
-    if (signal.aborted && answer.handle !== 0) host.close(answer.handle);
-    signal.throwIfAborted();
+    if (signal?.aborted && answer.handle !== 0) host.close(answer.handle);
+    signal?.throwIfAborted();
     const none = method === "HEAD" || [101, 103, 204, 205, 304].includes(answer.status);
     const content = answer.body === null ? { stream: streamOf(answer.handle, signal) } : { bytes: answer.body };
     return respond({ ...answer, body: none ? null : content });
   } catch (error) {
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
     throw told(error);
   } finally {
-    signal.removeEventListener("abort", cancel);
+    signal?.removeEventListener("abort", cancel);
   }
 }
 

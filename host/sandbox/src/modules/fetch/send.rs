@@ -67,6 +67,9 @@ impl Plan {
         let url = parse_url(&request.url, None)?;
         let method = Method::from_bytes(request.method.as_bytes());
         let method = method.map_err(|_| invalid("the method has characters that no method may have".to_owned()))?;
+        if ["CONNECT", "TRACE", "TRACK"].iter().any(|no| method.as_str().eq_ignore_ascii_case(no)) {
+            return Err(invalid(format!("the method {method} can't be used")));
+        }
         grant.admit(&url, &method)?;
         if !body.is_empty() && (method == Method::GET || method == Method::HEAD) {
             return Err(invalid(format!("a request with method {method} has no body")));
