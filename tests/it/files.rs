@@ -40,14 +40,18 @@ fn nobody_gets_out_while_a_link_changes() {
         const sync = [
           () => { if (fs.readFileSync('flip/f') === 'secret') console.log('READ'); }, () => fs.writeFileSync('flip/w', 'x'), () => fs.mkdirSync('flip/d'),
           () => fs.rmSync('flip/w'), () => fs.rmSync('flip/d', { recursive: true }), () => fs.renameSync('flip/f', 'flip/g'), () => fs.renameSync('flip/g', 'flip/f'),
-          () => fs.copyFileSync('flip/f', 'copied'), () => fs.copyFileSync('mine', 'flip/c'), () => fs.symlinkSync('x', 'flip/l'), () => fs.unlinkSync('flip/l'), () => fs.truncateSync('flip/f', 6),
-          () => fs.utimesSync('flip/f', 1, 1), () => { if (fs.readdirSync('flip').includes('only-outside')) console.log('LISTED'); }, () => { if (fs.statSync('flip').mtimeMs === 5000) console.log('STAT'); },
-          () => fs.mkdirSync('flip/a/b', { recursive: true }), () => fs.rmSync('flip/a', { recursive: true }), () => fs.mkdtempSync('flip/t'), () => { const fd = fs.openSync('flip/n', 'a+'); fs.writeSync(fd, 'x'); fs.closeSync(fd); },
+          () => fs.copyFileSync('flip/f', 'copied'), () => fs.copyFileSync('mine', 'flip/c'), () => fs.symlinkSync('x', 'flip/l'), () => fs.unlinkSync('flip/l'),
+            () => fs.truncateSync('flip/f', 6),
+          () => fs.utimesSync('flip/f', 1, 1), () => { if (fs.readdirSync('flip').includes('only-outside')) console.log('LISTED'); },
+            () => { if (fs.statSync('flip').mtimeMs === 5000) console.log('STAT'); },
+          () => fs.mkdirSync('flip/a/b', { recursive: true }), () => fs.rmSync('flip/a', { recursive: true }), () => fs.mkdtempSync('flip/t'),
+            () => { const fd = fs.openSync('flip/n', 'a+'); fs.writeSync(fd, 'x'); fs.closeSync(fd); },
         ];
         fs.writeFileSync('mine', 'mine');
         while (Date.now() < end) {
           for (const f of sync) { tried++; try { f(); worked++; } catch (e) { if (!e.code) throw e; } }
-          await Promise.allSettled([p.writeFile('flip/w', 'y'), p.readFile('flip/f'), p.rename('flip/w', 'flip/v'), p.rm('flip/v'), p.mkdir('flip/x/y', { recursive: true }), p.rm('flip/x', { recursive: true })]);
+          await Promise.allSettled([p.writeFile('flip/w', 'y'), p.readFile('flip/f'), p.rename('flip/w', 'flip/v'), p.rm('flip/v'),
+            p.mkdir('flip/x/y', { recursive: true }), p.rm('flip/x', { recursive: true })]);
           if (fs.existsSync('copied') && fs.readFileSync('copied') === 'secret') console.log('COPIED');
         }
         console.log(tried > 100, worked > 10);
@@ -83,10 +87,14 @@ fn hidden_from_every_operation() {
         const wrong = [];
         const refused = (what, f) => { const got = code(f); if (got !== 'EACCES') wrong.push(what + ' ' + got); };
         for (const path of ['cache/images/key', 'link/images/key', './cache/../link/images/key', 'vm-system.db', 'vm-system.db-wal', 'cache/images', 'link/images']) {
-          const operations = { read: () => fs.readFileSync(path), write: () => fs.writeFileSync(path, 'x'), append: () => fs.appendFileSync(path, 'x'), stat: () => fs.statSync(path), lstat: () => fs.lstatSync(path),
-            access: () => fs.accessSync(path), truncate: () => fs.truncateSync(path), unlink: () => fs.unlinkSync(path), rm: () => fs.rmSync(path, { recursive: true }), rmdir: () => fs.rmdirSync(path), from: () => fs.renameSync(path, 'stolen'), to: () => fs.renameSync('mine', path),
-            copyFrom: () => fs.copyFileSync(path, 'stolen'), copyTo: () => fs.copyFileSync('mine', path), utimes: () => fs.utimesSync(path, 0, 0), readdir: () => fs.readdirSync(path), realpath: () => fs.realpathSync(path), open: () => fs.openSync(path, 'r+'),
-            mkdir: () => fs.mkdirSync(path), beneath: () => fs.mkdirSync(path + '/new/x', { recursive: true }), symlink: () => fs.symlinkSync('x', path), readlink: () => fs.readlinkSync(path), mkdtemp: () => fs.mkdtempSync(path + '/') };
+          const operations = { read: () => fs.readFileSync(path), write: () => fs.writeFileSync(path, 'x'), append: () => fs.appendFileSync(path, 'x'),
+            stat: () => fs.statSync(path), lstat: () => fs.lstatSync(path),
+            access: () => fs.accessSync(path), truncate: () => fs.truncateSync(path), unlink: () => fs.unlinkSync(path), rm: () => fs.rmSync(path, { recursive: true }),
+              rmdir: () => fs.rmdirSync(path), from: () => fs.renameSync(path, 'stolen'), to: () => fs.renameSync('mine', path),
+            copyFrom: () => fs.copyFileSync(path, 'stolen'), copyTo: () => fs.copyFileSync('mine', path), utimes: () => fs.utimesSync(path, 0, 0),
+              readdir: () => fs.readdirSync(path), realpath: () => fs.realpathSync(path), open: () => fs.openSync(path, 'r+'),
+            mkdir: () => fs.mkdirSync(path), beneath: () => fs.mkdirSync(path + '/new/x', { recursive: true }), symlink: () => fs.symlinkSync('x', path),
+              readlink: () => fs.readlinkSync(path), mkdtemp: () => fs.mkdtempSync(path + '/') };
           for (const [name, f] of Object.entries(operations)) refused(name + ' ' + path, f);
         }
         refused('above', () => fs.renameSync('cache', 'moved'));
@@ -95,7 +103,8 @@ fn hidden_from_every_operation() {
         refused('over, slash', () => fs.renameSync('empty', 'cache/'));
         fs.symlinkSync('cache/images/key', 'to-key');
         fs.symlinkSync('vm-system.db', 'to-db');
-        for (const link of ['to-key', 'to-db']) { refused(link, () => fs.readFileSync(link)); refused(link, () => fs.copyFileSync(link, 'stolen')); refused(link, () => fs.writeFileSync(link, 'x')); }
+        for (const link of ['to-key', 'to-db']) { refused(link, () => fs.readFileSync(link)); refused(link, () => fs.copyFileSync(link, 'stolen')); refused(link,
+          () => fs.writeFileSync(link, 'x')); }
         const listed = fs.readdirSync('.', { recursive: true });
         for (const name of listed) if (name.startsWith('cache/') || name.startsWith('vm-system.db')) wrong.push('listed ' + name);
         if (fs.existsSync('stolen')) wrong.push('stolen');
@@ -114,7 +123,8 @@ fn what_is_no_file_is_not_opened() {
         const fs = require('fs');
         const code = (f) => { try { f(); return 'worked'; } catch (e) { return e.code; } };
         for (const path of ['pipe', 'socket']) {
-          console.log([() => fs.readFileSync(path), () => fs.writeFileSync(path, 'x'), () => fs.appendFileSync(path, 'x'), () => fs.truncateSync(path), () => fs.openSync(path), () => fs.openSync(path, 'r+'), () => fs.copyFileSync(path, 'x'), () => fs.readdirSync(path)].map(code).join());
+          console.log([() => fs.readFileSync(path), () => fs.writeFileSync(path, 'x'), () => fs.appendFileSync(path, 'x'), () => fs.truncateSync(path),
+            () => fs.openSync(path), () => fs.openSync(path, 'r+'), () => fs.copyFileSync(path, 'x'), () => fs.readdirSync(path)].map(code).join());
           console.log(fs.statSync(path).isFile(), fs.statSync(path).isFIFO(), fs.statSync(path).isSocket());
         }
         console.log(await fs.promises.readFile('pipe').catch((e) => e.code));
