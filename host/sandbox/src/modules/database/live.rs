@@ -343,7 +343,7 @@ pub(super) fn closed() -> Failure {
 }
 
 fn columns(statement: &Statement<'_>) -> Vec<String> {
-    statement.column_names().into_iter().map(str::to_owned).collect()
+    statement.column_names().map(str::to_owned).collect()
 }
 
 /// Adds a row's cells; what they take.

@@ -64,8 +64,8 @@ fn base() -> Option<(*mut sqlite3_vfs, &'static sqlite3_vfs)> {
 /// # Safety
 /// `name` is null or a C string.
 unsafe fn is_own(name: *const c_char) -> bool {
-    // SAFETY: the caller's promise.
     !name.is_null() && {
+        // SAFETY: the caller's promise.
         let name = unsafe { CStr::from_ptr(name) };
         operation::is_own_file(name) || operation::is_own_journal(name)
     }
