@@ -1,4 +1,4 @@
--- Schema 3 as SQLite has it after all migrations.
+-- Schema 4 as SQLite has it after all migrations.
 
 CREATE TABLE event_chunks (
     key       INTEGER PRIMARY KEY,
@@ -60,6 +60,17 @@ CREATE TABLE kv_namespaces (
     name    TEXT NOT NULL,
     bytes   INTEGER NOT NULL CHECK (bytes >= 0),
     version INTEGER NOT NULL,
+    UNIQUE (tenant, name)
+) STRICT;
+
+CREATE TABLE secrets (
+    key        INTEGER PRIMARY KEY,
+    tenant     BLOB NOT NULL REFERENCES tenants (id),
+    name       TEXT NOT NULL,
+    origins    TEXT NOT NULL,
+    sealed     BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
     UNIQUE (tenant, name)
 ) STRICT;
 
