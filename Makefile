@@ -39,6 +39,7 @@ fmt:
 deny:
 	cargo deny --locked check licenses bans sources
 	cargo deny --locked --manifest-path guest/Cargo.toml --config deny.toml check licenses bans sources
+	cargo deny --locked --manifest-path guest/typescript/Cargo.toml --config deny.toml check licenses bans sources
 
 clippy:
 	cargo clippy --locked --workspace --all-targets -- -D warnings

@@ -10,7 +10,7 @@ set -euo pipefail
 guest=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 fresh=$(realpath -m "${1:?check.sh FRESH.wasm}")
 
-(cd "$guest/prebuilt" && sha256sum --quiet -c guest.wasm.sha256)
+(cd "$guest/prebuilt" && sha256sum --quiet -c guest.wasm.sha256 typescript.wasm.sha256)
 mkdir -p "$(dirname "$fresh")"
 "$guest/build.sh" build "$fresh"
 
@@ -24,6 +24,12 @@ if ! diff "$guest/prebuilt/toolchain.txt" - <<<"$versions" >&2; then
 fi
 if ! cmp "$guest/prebuilt/guest.wasm" "$fresh" >&2; then
   echo "guest: prebuilt/guest.wasm isn't what the sources build: run guest/build.sh and commit prebuilt/" >&2
+  exit 1
+fi
+rm -f "$fresh"
+"$guest/build.sh" typescript "$fresh"
+if ! cmp "$guest/prebuilt/typescript.wasm" "$fresh" >&2; then
+  echo "guest: prebuilt/typescript.wasm isn't what the sources build: run guest/build.sh and commit prebuilt/" >&2
   exit 1
 fi
 rm -f "$fresh"

@@ -36,7 +36,8 @@ const components = [
   other('quickjs-ng', engine, `pkg:github/quickjs-ng/quickjs@v${engine}`),
   other('rust-std', rust, `pkg:github/rust-lang/rust@${rust}`),
   other('wasi-libc', toolchain.get('wasi-libc'), `pkg:deb/debian/wasi-libc@${encodeURIComponent(toolchain.get('wasi-libc'))}?arch=source`),
-  ...packages(read('Cargo.lock')).filter(({ source }) => source).map((found) => crate(found)),
+  ...[...new Map(['Cargo.lock', 'typescript/Cargo.lock'].flatMap((lock) => packages(read(lock))).filter(({ source }) => source)
+    .map((found) => [`${found.name}@${found.version}`, found])).values()].map((found) => crate(found)),
   crate(sys, { description: 'the sources of quickjs-ng and its bindings, with guest/patches applied' }),
   ...[...toolchain].filter(([name]) => name !== 'wasi-libc').map(([name, version]) => other(
     name, version, name === 'binaryen' ? `pkg:npm/${name}@${version}` : `pkg:deb/debian/${name}@${encodeURIComponent(version)}`, 'excluded')),

@@ -16,7 +16,42 @@ pub fn define() -> js::Result<()> {
         return Err(js::Thrown);
     }
     let natives = js::get_named(Value::global().raw(), c"__web")?;
+    natives.define(js::atom(b"evaluate")?, Value::function(evaluate, c"evaluate", 2, 0)?)?;
     natives.define(js::atom(b"fillRandom")?, Value::function(fill_random, c"fillRandom", 1, 0)?)
+}
+
+/// Evaluates a script, source and file name, without the source that every function would keep for its `toString`: the
+/// functions of an image then lie close together, and a session that calls some of them dirties fewer pages.
+unsafe extern "C" fn evaluate(_: *mut JSContext, _: Raw, count: c_int, arguments: *mut Raw, _: c_int) -> Raw {
+    // SAFETY: the engine passes `count` arguments, and at least the two that the function's length promises.
+    let arguments = unsafe { js::arguments(arguments, count.max(2)) };
+    match compact(arguments[0], arguments[1]) {
+        Ok(value) => value.into_raw(),
+        Err(js::Thrown) => js::EXCEPTION,
+    }
+}
+
+fn compact(source: Raw, name: Raw) -> js::Result<Value> {
+    let compile = (qjs::JS_EVAL_TYPE_GLOBAL | qjs::JS_EVAL_FLAG_COMPILE_ONLY) as c_int;
+    let strip = (qjs::JS_WRITE_OBJ_BYTECODE | qjs::JS_WRITE_OBJ_STRIP_SOURCE) as c_int;
+    // SAFETY: the engine's texts end with NUL and live as long as their `Utf8`; the bytecode is the engine's own, and
+    // given back once it was read.
+    unsafe {
+        let written = {
+            let (source, name) = (js::Utf8::of(source)?, js::Utf8::of(name)?);
+            let (text, length) = (source.bytes().as_ptr().cast(), source.bytes().len() as _);
+            Value::checked(qjs::JS_Eval(js::context(), text, length, name.bytes().as_ptr().cast(), compile))?
+        };
+        let mut size = 0;
+        let code = qjs::JS_WriteObject(js::context(), &mut size, written.raw(), strip);
+        drop(written);
+        if code.is_null() {
+            return Err(js::Thrown);
+        }
+        let read = Value::checked(qjs::JS_ReadObject(js::context(), code, size, qjs::JS_READ_OBJ_BYTECODE as c_int));
+        qjs::js_free(js::context(), code.cast());
+        Value::checked(qjs::JS_EvalFunction(js::context(), read?.into_raw()))
+    }
 }
 
 /// Fills a Uint8Array with random bytes; false when it is longer than one call may ask for.

@@ -1,4 +1,4 @@
-//! Case files: JavaScript under `tests/cases/`, run through `vm-system run`, that says in comments what it expects.
+//! Case files: JavaScript and TypeScript under `tests/cases/`, run through `vm-system run`, that says in comments what it expects.
 //!
 //! ```text
 //! // flags: --module fs --root ROOT   flags of `run`; ROOT is a fresh directory, SECRET a file beside it
@@ -24,7 +24,8 @@ macro_rules! directories {
     };
 }
 directories!(
-    ambient, builtins, console, env, errors, fetch, fs, language, modules, secrets, values, web,
+    ambient, builtins, console, database, env, errors, exec, fetch, fs, kv, language, modules, node, secrets,
+    typescript, values, web,
     //
 );
 

@@ -68,7 +68,6 @@ const shared = {
   legalComments: 'none',
   // Names stay, so that stacks can be read.
   minifyWhitespace: true,
-  minifySyntax: true,
   lineLimit: 400,
 };
 
@@ -87,10 +86,100 @@ const bundle = async (options) => {
   return text.replace(kept, released);
 };
 
+/** `assert` and its kin ask for polyfills of what every engine has by now, and for Node's modules by browserify's names. */
+const stubs = {
+  'is-nan': 'module.exports = Number.isNaN;',
+  'object-is': 'module.exports = Object.is;',
+  'object-is/polyfill': 'module.exports = () => Object.is;',
+  'object.assign/polyfill': 'module.exports = () => Object.assign;',
+  'call-bind/callBound': 'module.exports = () => Function.prototype.call.bind(RegExp.prototype.test);',
+  'safe-buffer': "export * from 'node:buffer';",
+};
+const ownUtil = "export { inspect, format } from './src/node/inspect.js'; export { default as types } from './src/node/types.js';";
+const otherUtil = "export * from 'node:util';";
+const browserify = (name) => ({
+  name: 'browserify',
+  setup(build) {
+    build.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, external: true }));
+    build.onResolve({ filter: /^util\/$/ }, () => ({ path: 'util', namespace: 'stub' }));
+    build.onLoad({ filter: /^util$/, namespace: 'stub' }, () => ({ contents: name === 'util' ? ownUtil : otherUtil, resolveDir: here }));
+    // One inspect for all of them.
+    if (name !== 'util') build.onResolve({ filter: /^\.\/inspect\.js$/ }, () => ({ path: 'node:util', external: true }));
+    build.onResolve({ filter: /.*/ }, ({ path }) => (path in stubs ? { path, namespace: 'stub' } : undefined));
+    build.onLoad({ filter: /.*/, namespace: 'stub' }, ({ path }) => ({ contents: stubs[path] }));
+    build.onLoad({ filter: /string_decoder\/lib\/string_decoder\.js$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8'), thrown = "throw new Error('Unknown encoding: ' + enc);";
+      if (!text.includes(thrown)) throw new Error('string_decoder is not what it was');
+      const ours = `require(${JSON.stringify(at('src/node/errors.js'))})`;
+      return { contents: text.replace(thrown, `throw ${ours}.coded(TypeError, 'ERR_UNKNOWN_ENCODING', 'Unknown encoding: ' + enc);`) };
+    });
+    build.onLoad({ filter: /path-browserify\/index\.js$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8'), thrown = /throw new TypeError\('Path must be a string\.[^;]*;/;
+      if (!thrown.test(text)) throw new Error('path-browserify is not what it was');
+      const ours = `require(${JSON.stringify(at('src/node/errors.js'))})`;
+      return { contents: text.replace(thrown, () => `throw ${ours}.wrongType('path', 'of type string', path);`) };
+    });
+    // The engine knows what the extracted inspect can't ask for; there are no Atomics.
+    build.onLoad({ filter: /node-inspect-extracted\/dist\/inspect\.js$/ }, ({ path }) => {
+      let text = readFileSync(path, 'utf8');
+      for (const [from, to] of Object.entries({
+        '["Atomics","JSON"': '["JSON"',
+        'getPromiseDetails:()=>[g,void 0]': `getPromiseDetails: (promise) => {
+          if (natives === undefined) return [g, undefined];
+          const { state, result } = natives.promiseState(promise);
+          return [state, result];
+        }`,
+        // Stacks of this engine have no title.
+        'if("string"==typeof n)return n;t.seen.push(e)':
+          `if("string"==typeof n)return n[0]===" "?\`\${Error.prototype.toString.call(e)}\\n\${n.trimEnd()}\`:n;t.seen.push(e)`,
+        'getProxyDetails:y.getProxyDetails': `getProxyDetails: (proxy, full = true) => {
+          if (natives?.kindOf(proxy) !== 'Proxy') return undefined;
+          const target = natives.proxyTarget(proxy);
+          return full ? [target, null] : target;
+        }`,
+      })) {
+        if (!text.includes(from)) throw new Error('node-inspect-extracted is not what it was');
+        text = text.replace(from, () => to);
+      }
+      return { contents: `const natives = globalThis.__web;\n${text}` };
+    });
+    // Node has another name for what Node's Base64 of URLs is.
+    build.onLoad({ filter: /node_modules\/buffer\/index\.js$/ }, ({ path }) => {
+      let text = readFileSync(path, 'utf8');
+      const slice = "      case 'base64':\n        return base64Slice(this, start, end)\n";
+      if (!text.includes(slice)) throw new Error('buffer is not what it was');
+      const url = "case 'base64url': return base64Slice(this, start, end).replace(/\\+/g, '-').replace(/\\//g, '_').replace(/=+$/, '')\n";
+      text = text.replace(slice, () => slice.replace('case', 'CASE') + url).replaceAll("case 'base64':", "case 'base64': case 'base64url':")
+        .replace("CASE 'base64'", "case 'base64'");
+      return { contents: text };
+    });
+  },
+});
+
 rmSync(at('dist'), { recursive: true, force: true });
-mkdirSync(at('dist'), { recursive: true });
-const web = await bundle({ entryPoints: ['src/web/index.js'], format: 'iife', plugins: [url] });
+mkdirSync(at('dist/node/timers'), { recursive: true });
+mkdirSync(at('dist/node/assert'), { recursive: true });
+// ASCII: the engine's texts then have one byte for a character, and an image's heap less to grow by.
+const web = await bundle({ entryPoints: ['src/web/index.js'], format: 'iife', charset: 'ascii', plugins: [url] });
 writeFileSync(at('dist/web.js'), web);
+
+const modules = {
+  assert: 'assert', 'assert/strict': 'assert_strict', buffer: 'buffer', events: 'events', path: 'path', querystring: 'querystring',
+  string_decoder: 'string_decoder', timers: 'timers', 'timers/promises': 'timers_promises', url: 'url', util: 'util',
+};
+for (const [name, source] of Object.entries(modules)) {
+  const text = await bundle({
+    entryPoints: [`src/node/${source}.js`],
+    format: 'esm',
+    plugins: [browserify(name)],
+    // assert goes by the names of its functions.
+    keepNames: name === 'assert',
+    // A session has no process; its only directory is the root.
+    define: { process: '__process', global: 'globalThis', ...(name === 'querystring' ? { 'globalThis.Buffer': '__Buffer' } : {}) },
+    inject: [at('src/node/process.js'), ...(name === 'querystring' ? [at('src/node/inject_buffer.js')] : [])],
+  });
+  writeFileSync(at(`dist/node/${name}.js`), text);
+}
 
 // What is in dist/ of others, and on which terms.
 let notice = 'The files in this directory contain the following packages.\n';

@@ -9,6 +9,7 @@ use wasmtime::component::{Linker, WasmList, WasmStr};
 use crate::host::Host;
 use crate::limits::{Verdict, host_text_bytes};
 use crate::resolve;
+use crate::typescript;
 
 pub(crate) const INTERFACE: &str = "vm:session/control@0.1.0";
 
@@ -84,14 +85,15 @@ pub(crate) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         if name.len() > MODULE_NAME_BYTES_MAX {
             return Ok((Err(format!("Invalid module: its name is longer than {MODULE_NAME_BYTES_MAX} bytes")),));
         }
-        Ok((load_module(store.data(), &name),))
+        let name = name.into_owned();
+        Ok((load_module(store.data_mut(), &name),))
     })?;
     Ok(())
 }
 
 /// The source of an ES module: a listed native module or library, or a file beneath the session's root. While an image is
 /// built, a file of the library that is being evaluated.
-fn load_module(host: &Host, name: &str) -> Result<String, String> {
+fn load_module(host: &mut Host, name: &str) -> Result<String, String> {
     if let Some(source) = host.package.get(name) {
         return Ok(source.to_string());
     }
@@ -119,7 +121,43 @@ fn load_module(host: &Host, name: &str) -> Result<String, String> {
     let Some(root) = &host.root else { return Err(invalid("the session has no root")) };
     let max = host_text_bytes(host.meter.limits().mem_mb);
     match resolve::read(root, &host.resolver, name, max) {
-        Ok(bytes) => String::from_utf8(bytes).map_err(|_| format!("Module \"{shown}\" is not UTF-8")),
+        Ok((path, bytes)) => {
+            let text = String::from_utf8(bytes).map_err(|_| format!("Module \"{shown}\" is not UTF-8"))?;
+            if path != name && resolve::read(root, &host.resolver, &path, max).is_ok_and(|(found, _)| found == path) {
+                return Ok(alias(&path, &text));
+            }
+            file_module(host, &path, text).map_err(|why| format!("Module \"{shown}\" {why}"))
+        }
         Err(why) => Err(invalid(&format!("as a file: {why}"))),
+    }
+}
+
+/// A module under another name than its file's: the same instance, and stack traces name the file.
+fn alias(path: &str, text: &str) -> String {
+    let mut source = format!("export * from {path:?};");
+    // Whether there is a default is the engine's to know; without the word there is none.
+    if text.contains("default") || path.ends_with(".json") {
+        source.push_str(&format!("import * as all from {path:?}; export default all.default;"));
+    }
+    source
+}
+
+/// JavaScript of a file, by what its name says it is.
+fn file_module(host: &mut Host, path: &str, text: String) -> Result<String, String> {
+    if path.ends_with(".json") {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let json: &serde_json::value::RawValue =
+            serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?;
+        // By way of a string: an object literal would take `__proto__` for more than a name.
+        return Ok(format!("export default JSON.parse({});", serde_json::Value::from(json.get())));
+    }
+    if !typescript::is_typescript_name(path) {
+        return Ok(text);
+    }
+    host.meter.excuse(typescript::prepare());
+    match typescript::strip_metered(&text, path, &mut host.meter) {
+        Some(Ok(stripped)) => Ok(stripped.javascript),
+        None => Err("takes longer to convert than the script has left".to_owned()),
+        Some(Err(error)) => Err(format!("is not TypeScript: {error} ({path}:{}:{})", error.line, error.column)),
     }
 }

@@ -92,6 +92,7 @@ impl Engine {
     /// later ones read it, which takes milliseconds.
     pub fn new(config: Config) -> Result<Engine, Error> {
         let slots = Arc::new(Slots { live: AtomicU32::new(0), max: config.sessions_max });
+        crate::typescript::cache_in(&config.data_dir);
         let work = Work::start()?;
         let policy = Arc::new(config.policy.clone());
         let surroundings = Surroundings { runtime: Some(work.handle()), policy: policy.clone() };

@@ -1,7 +1,7 @@
 //! Limits while a script runs. The guest asks `poll` in every loop (QuickJS's interrupt handler and the loop countdown
 //! that the guest build puts into native loops), so checking the clocks there needs no other thread.
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use model::{ErrorCode, Limits};
@@ -66,8 +66,10 @@ pub(crate) struct Meter {
     stop: Stop,
     started: Instant,
     cpu_started: Duration,
-    /// CPU time of this run on other threads, before it waited.
-    cpu_before: Duration,
+    /// CPU time that other threads used for it, this one's before it waited among them.
+    cpu_elsewhere: Duration,
+    /// CPU time of this run's work on threads that are no guest's, microseconds.
+    elsewhere: Arc<AtomicU64>,
     /// The limit that was hit first, and the thread's CPU time at that moment.
     exceeded: Option<(ErrorCode, Duration)>,
     events: u32,
@@ -85,7 +87,8 @@ impl Meter {
             stop,
             started: Instant::now(),
             cpu_started: thread_cpu(),
-            cpu_before: Duration::ZERO,
+            cpu_elsewhere: Duration::ZERO,
+            elsewhere: Arc::default(),
             exceeded: None,
             events: 0,
             output_bytes: 0,
@@ -104,7 +107,7 @@ impl Meter {
         let code = if self.stop.is_cancelled() {
             ErrorCode::Cancelled
         // A thread can't have used more CPU time than time went by: below that the second clock is not read.
-        } else if wall >= cpu_max && self.cpu() >= cpu_max {
+        } else if wall + self.cpu_elsewhere >= cpu_max && self.cpu() >= cpu_max {
             ErrorCode::CpuLimitExceeded
         } else if wall >= Duration::from_millis(self.limits.wall_ms.into()) {
             ErrorCode::WallLimitExceeded
@@ -141,6 +144,26 @@ impl Meter {
         self.output_max().saturating_sub(self.output_bytes)
     }
 
+    /// CPU time that is left, for work of the host that can't poll.
+    pub(crate) fn cpu_left(&self) -> Duration {
+        Duration::from_millis(self.limits.cpu_ms.into()).saturating_sub(self.cpu())
+    }
+
+    /// Such work used that much, on another thread.
+    pub(crate) fn charge(&mut self, cpu: Duration) {
+        self.cpu_elsewhere += cpu;
+    }
+
+    /// Such work needed more.
+    pub(crate) fn out_of_cpu(&mut self) {
+        self.exceed(ErrorCode::CpuLimitExceeded);
+    }
+
+    /// Time that went by for something that is none of the script's.
+    pub(crate) fn excuse(&mut self, wall: Duration) {
+        self.started += wall;
+    }
+
     pub(crate) fn exceeded(&self) -> Option<ErrorCode> {
         self.exceeded.map(|(code, _)| code)
     }
@@ -150,7 +173,13 @@ impl Meter {
     }
 
     pub(crate) fn cpu(&self) -> Duration {
-        self.cpu_before + thread_cpu().saturating_sub(self.cpu_started)
+        let elsewhere = Duration::from_micros(self.elsewhere.load(Ordering::Relaxed));
+        thread_cpu().saturating_sub(self.cpu_started) + self.cpu_elsewhere + elsewhere
+    }
+
+    /// What asynchronous work adds its CPU time to, microseconds.
+    pub(crate) fn elsewhere(&self) -> &Arc<AtomicU64> {
+        &self.elsewhere
     }
 
     /// The clocks and counters begin again; a run that is cancelled stays so.
@@ -160,7 +189,8 @@ impl Meter {
 
     /// The run waits: what follows on this thread is not its.
     pub(crate) fn pause(&mut self) {
-        self.cpu_before = self.cpu();
+        self.cpu_elsewhere += thread_cpu().saturating_sub(self.cpu_started);
+        self.cpu_started = thread_cpu();
     }
 
     /// It goes on, on this thread.

@@ -4,8 +4,8 @@ use model::Resolver;
 
 use crate::root::{PathError, Root};
 
-/// The first file that is there: in each root, the name itself and then with each extension.
-pub(crate) fn read(root: &Root, resolver: &Resolver, name: &str, max: usize) -> Result<Vec<u8>, String> {
+/// The first file that is there, with its path: in each root, the name itself, with each extension, and as TypeScript.
+pub(crate) fn read(root: &Root, resolver: &Resolver, name: &str, max: usize) -> Result<(String, Vec<u8>), String> {
     let absolute = name.starts_with('/');
     if absolute && !resolver.allow_absolute_repo_imports {
         return Err("its settings have resolver.allow_absolute_repo_imports false".to_owned());
@@ -13,7 +13,7 @@ pub(crate) fn read(root: &Root, resolver: &Resolver, name: &str, max: usize) -> 
     let mut error = None;
     for candidate in candidates(resolver, name) {
         match root.read(&candidate, max) {
-            Ok(bytes) => return Ok(bytes),
+            Ok(bytes) => return Ok((candidate, bytes)),
             // What the name itself comes to is the most telling.
             Err(why) => {
                 let known = error.get_or_insert_with(|| PathError::clone(&why));
@@ -37,8 +37,16 @@ fn candidates(resolver: &Resolver, name: &str) -> impl Iterator<Item = String> {
             _ => format!("{root}/{beneath}"),
         };
         let extended: Vec<String> = resolver.extensions.iter().map(|extension| format!("{file}{extension}")).collect();
-        std::iter::once(file).chain(extended)
+        let names: Vec<String> = std::iter::once(file).chain(extended).collect();
+        let typescript: Vec<String> = names.iter().filter_map(|name| typescript_of(name)).collect();
+        names.into_iter().chain(typescript)
     })
+}
+
+/// TypeScript's own convention: an import names what a file will be when it is compiled.
+fn typescript_of(file: &str) -> Option<String> {
+    let (stem, extension) = file.rsplit_once('.')?;
+    matches!(extension, "js" | "mjs" | "cjs").then(|| format!("{stem}.{}", extension.replace("js", "ts")))
 }
 
 #[cfg(test)]
@@ -53,8 +61,11 @@ mod tests {
             allow_absolute_repo_imports: true,
         };
         let tried: Vec<String> = candidates(&resolver, "a").collect();
-        assert_eq!(tried, ["src/a", "src/a.js", "src/a.mjs", "lib/a", "lib/a.js", "lib/a.mjs", "a", "a.js", "a.mjs"]);
+        let of = |root: &str| ["a", "a.js", "a.mjs", "a.ts", "a.mts"].map(|name| format!("{root}{name}"));
+        assert_eq!(tried, [of("src/"), of("lib/"), of("")].concat());
         assert_eq!(candidates(&resolver, "src/b.js").next().unwrap(), "src/b.js");
         assert_eq!(candidates(&resolver, "/c").next().unwrap(), "src/c");
+        let tried: Vec<String> = candidates(&resolver, "b.mjs").collect();
+        assert_eq!(tried[..5], ["src/b.mjs", "src/b.mjs.js", "src/b.mjs.mjs", "src/b.mts", "src/b.mjs.ts"]);
     }
 }

@@ -17,6 +17,7 @@ use crate::limits::{Meter, Verdict, js_heap_bytes};
 use crate::root::Root;
 use crate::services::Services;
 use crate::threads::JS_STACK_BYTES;
+use crate::typescript;
 
 /// What one host call may bring to the host. The guest itself throws past half of that, so that only one whose heap is
 /// no longer its own comes here, and traps.
@@ -139,6 +140,8 @@ pub(crate) struct Inner {
     pub(crate) guest: Guest,
     pub(crate) image: Arc<Image>,
     started: bool,
+    /// The run has no source: it ends when no ticket is out.
+    pub(crate) lingers: bool,
     // Last, so that the place in the pool is free before the count says so.
     _slot: Slot,
 }
@@ -167,12 +170,17 @@ impl Sandbox {
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(Sandbox { inner: Box::new(Inner { store, guest, image, started: false, _slot: slot }) })
+        Ok(Sandbox { inner: Box::new(Inner { store, guest, image, started: false, lingers: false, _slot: slot }) })
     }
 
     /// The image that it was started from.
     pub fn image(&self) -> &Arc<Image> {
         &self.inner.image
+    }
+
+    /// Why it can't be put away and be brought back without a script's noticing, if it can't: an open transaction, say.
+    pub fn pinned(&self) -> Option<&'static str> {
+        self.inner.store.data().pins()
     }
 }
 
@@ -202,7 +210,49 @@ impl Inner {
             Mode::Repl => bindings::Mode::Repl,
             Mode::Module => bindings::Mode::Module,
         };
-        self.guest.eval(&mut self.store, script.source, script.name, mode, value_max)
+        if typescript::is_typescript_name(script.name) {
+            return self.eval_typescript(script, mode, value_max);
+        }
+        let answer = self.guest.eval(&mut self.store, script.source, script.name, mode, value_max)?;
+        // What is no JavaScript has not run: it may be TypeScript that was typed.
+        if let (Mode::Repl, bindings::Outcome::Exception(thrown)) = (script.mode, &answer)
+            && matches!((thrown.cause, thrown.class.as_str()), (Cause::Thrown, "SyntaxError"))
+        {
+            self.store.data_mut().meter.excuse(typescript::prepare());
+            if let Some(javascript) = typescript::strip_line(script.source) {
+                return self.guest.eval(&mut self.store, &javascript, script.name, mode, value_max);
+            }
+        }
+        Ok(answer)
+    }
+
+    fn eval_typescript(
+        &mut self,
+        script: Script<'_>,
+        mode: bindings::Mode,
+        value_max: u32,
+    ) -> wasmtime::Result<bindings::Outcome> {
+        let meter = &mut self.store.data_mut().meter;
+        let Some(stripped) = typescript::strip_metered(script.source, script.name, meter) else {
+            // The limit that was hit is the outcome.
+            return Ok(bindings::Outcome::Pending);
+        };
+        let error = match stripped {
+            Ok(stripped) if stripped.module && !self.store.data().esm => typescript::SyntaxError {
+                message: "ES modules are switched off by the template's settings (runtime.esm)".to_owned(),
+                line: 0,
+                column: 0,
+            },
+            Ok(stripped) => {
+                let mode = if stripped.module { bindings::Mode::Module } else { mode };
+                return self.guest.eval(&mut self.store, &stripped.javascript, script.name, mode, value_max);
+            }
+            Err(error) => error,
+        };
+        let typescript::SyntaxError { message, line, column } = error;
+        let stack = if line == 0 { String::new() } else { format!("    at {}:{line}:{column}\n", script.name) };
+        let (cause, class) = (Cause::Thrown, "SyntaxError".to_owned());
+        Ok(bindings::Outcome::Exception(bindings::Exception { cause, class, message, stack, line, column }))
     }
 }
 

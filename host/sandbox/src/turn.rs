@@ -7,6 +7,7 @@ use model::ConsoleLevel;
 use crate::bindings::{self, JsType};
 use crate::limits::Stop;
 use crate::sandbox::{self, Events, Inner, Metrics, Outcome, Ran, Sandbox, Script};
+use crate::typescript;
 
 /// How far a run has come.
 #[derive(Debug)]
@@ -61,6 +62,10 @@ impl Sandbox {
     /// Runs `script` and every job it queues, as far as that goes without waiting; [`crate::Engine::finish`] does the
     /// rest. What an earlier run left and is due by now comes first. Call it on a guest thread ([`crate::Engine::spawn`]).
     pub fn run(mut self, script: Script<'_>, stop: &Stop, events: Events) -> Turn {
+        if typescript::is_typescript_name(script.name) {
+            // Its first use takes seconds, which are none of the script's.
+            typescript::prepare();
+        }
         let inner = &mut *self.inner;
         inner.store.data_mut().begin(stop, Some(events));
         let answer = inner.eval(script);
@@ -82,12 +87,23 @@ impl Sandbox {
         })
     }
 
+    /// Whether earlier runs left anything that may still come.
+    pub fn has_leftovers(&self) -> bool {
+        !self.inner.store.data().tickets.is_empty()
+    }
+
+    /// A run that ends when nothing is left of what earlier runs began. Call it on a guest thread.
+    pub fn linger(mut self, stop: &Stop, events: Events) -> Turn {
+        self.inner.store.data_mut().begin(stop, Some(events));
+        self.inner.lingers = true;
+        self.go_on(Ok(bindings::Outcome::Pending))
+    }
+
     /// Goes on with what earlier runs left and is due by now, in a run of its own. Call it on a guest thread.
     pub fn background(mut self, events: Events) -> Ran {
         let inner = &mut *self.inner;
         inner.store.data_mut().begin(&Stop::default(), Some(events));
-        let undefined = bindings::Value { ty: JsType::Undefined, preview: String::new(), json: None };
-        let answer = inner.due().map(|()| bindings::Outcome::Value(undefined));
+        let answer = inner.due().map(|()| undefined());
         self.end(answer)
     }
 
@@ -101,7 +117,13 @@ impl Sandbox {
                 break;
             }
             match host.due(Instant::now()) {
-                Some(ticket) => answer = inner.complete(ticket),
+                Some(ticket) => {
+                    answer = inner.complete(ticket);
+                    if inner.lingers {
+                        // No source waits for anything; the tickets do.
+                        answer = answer.map(|_| bindings::Outcome::Pending);
+                    }
+                }
                 None => {
                     host.meter.pause();
                     return Turn::Waiting(Waiting(self));
@@ -120,9 +142,13 @@ impl Sandbox {
                 let tickets = if stopped { inner.store.data_mut().tickets.abandon_run() } else { Vec::new() };
                 inner.guest.abandon(&mut inner.store, &inner.image.exports, &tickets)?;
             }
-            Ok(answer)
+            let lingered = std::mem::take(&mut inner.lingers) && !stopped;
+            Ok(if lingered { undefined() } else { answer })
         });
         let host = inner.store.data_mut();
+        if host.meter.exceeded().is_some() {
+            host.stopped();
+        }
         host.end();
         let (outcome, sound) = match answer {
             Ok(answer) => (sandbox::outcome(answer, &mut host.meter), true),
@@ -139,6 +165,10 @@ impl Sandbox {
         };
         Ran { outcome, metrics, sandbox: sound.then_some(self) }
     }
+}
+
+fn undefined() -> bindings::Outcome {
+    bindings::Outcome::Value(bindings::Value { ty: JsType::Undefined, preview: String::new(), json: None })
 }
 
 impl Inner {

@@ -54,6 +54,8 @@ pub enum StartError {
 impl App {
     /// Opens the database and starts the engine. Blocks, on a new data directory for seconds.
     pub fn open(config: Config) -> Result<Arc<App>, StartError> {
+        // Before SQLite is used for anything else: what bounds its memory for guests is the process's for good.
+        sandbox::bounded_databases();
         config.ceiling.check(&model::Limits::MAX)?;
         let worktrees = Worktrees::open_roots(&config.worktree_roots, &config.own_paths())?;
         let options =

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod fault;
 mod http;
+mod kv;
 pub mod libraries;
 pub mod registry;
 pub mod run;

@@ -17,6 +17,7 @@ use crate::builds::Builds;
 use crate::clock;
 use crate::config::Config;
 use crate::fault::Fault;
+use crate::kv::Stored;
 use crate::libraries::Libraries;
 use crate::run::{Executed, LiveRun, Place, Runner, What, again};
 use crate::secrets::Secrets;
@@ -347,6 +348,7 @@ impl Shared {
         let WholeTemplate { template, settings, grants, .. } = whole.clone();
         let settings = Settings { limits: settings.limits.at_most(&self.ceiling), ..settings };
         let mut services = Services::default();
+        services.key_values = Some(Arc::new(Stored { store: self.store.clone(), tenant }));
         services.secrets = Some(self.secrets.of(tenant));
         let setup = Setup { settings, root, grants, services };
         let libraries = match self.libraries(&template.libraries) {

@@ -29,6 +29,8 @@ pub enum What {
     Repl {
         /// It.
         input: String,
+        /// It is TypeScript.
+        typescript: bool,
     },
     /// A file of the worktree.
     File {
@@ -79,11 +81,11 @@ impl Place {
     /// Reads what is to run.
     pub(crate) async fn prepare(&self, what: What) -> Result<Prepared, Fault> {
         let (path, module) = match &what {
-            What::Repl { input } => {
+            What::Repl { input, .. } => {
                 let source = input.clone();
                 return Ok(Prepared { what, source, mode: Mode::Script, prologue: String::new(), backlog: Vec::new() });
             }
-            What::File { path, .. } => (path, path.ends_with(".mjs")),
+            What::File { path, .. } => (path, [".mjs", ".mts"].iter().any(|extension| path.ends_with(extension))),
             What::Startup { path, mode } => (path, *mode == StartupMode::Module),
         };
         if module && !self.esm {
@@ -259,7 +261,7 @@ impl Runner {
     pub(crate) fn row(&self, run: &LiveRun, prepared: &Prepared) -> NewExecution {
         let json = |text: &str| RawValue::from_string(text.to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned());
         let (kind, input, path, args, env) = match &prepared.what {
-            What::Repl { input } => (ExecutionKind::Repl, Some(input.clone()), None, json("[]"), json("{}")),
+            What::Repl { input, .. } => (ExecutionKind::Repl, Some(input.clone()), None, json("[]"), json("{}")),
             What::File { path, args, env } => {
                 (ExecutionKind::RunFile, None, Some(path.clone()), args.clone(), env.clone())
             }
@@ -394,9 +396,9 @@ impl Runner {
 /// On a guest's thread: everything from the first event to the encoded result, unless it has to wait.
 fn on_thread(sandbox: Sandbox, run: &Arc<LiveRun>, prepared: &Prepared) -> First {
     let name = match &prepared.what {
-        What::Repl { input } => {
+        What::Repl { input, typescript } => {
             run.push(&Payload::InputEcho { text: input.clone() });
-            "<repl>"
+            if *typescript { "<repl>.ts" } else { "<repl>" }
         }
         What::File { path, .. } | What::Startup { path, .. } => path,
     };

@@ -13,7 +13,8 @@ use crate::{Check, OpenError, Options, Synchronous, executions};
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_init.sql"),
     include_str!("migrations/0002_contract.sql"),
-    include_str!("migrations/0003_secrets.sql"),
+    include_str!("migrations/0003_kv.sql"),
+    include_str!("migrations/0004_secrets.sql"),
 ];
 
 /// `vmsy`, in SQLite's header: tells our files from those of other programs.

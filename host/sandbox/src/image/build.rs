@@ -121,7 +121,7 @@ impl Builder {
             (module.name, module.version).hash(&mut hash);
             module.interface.as_ref().map(|interface| (interface.name, interface.wit)).hash(&mut hash);
             facades::source(module).hash(&mut hash);
-            module.parts.hash(&mut hash);
+            (module.parts, module.globals).hash(&mut hash);
         }
         for library in libraries {
             (library.name(), library.digest()).hash(&mut hash);
@@ -299,7 +299,8 @@ impl Warm {
         guest.start(&mut store, 0, js_heap_bytes(BUILD_LIMITS.mem_mb) as u64, JS_STACK_BYTES)?;
 
         let builtins = guest.builtins(&mut store, &exports)?;
-        eval(&guest, &mut store, WEB_NAME, WEB)?;
+        let web = format!("__web.evaluate({}, {WEB_NAME:?})", serde_json::Value::from(WEB));
+        eval(&guest, &mut store, WEB_NAME, &web)?;
         let globals = eval(&guest, &mut store, WEB_NAME, GLOBALS)?.split(',').map(str::to_owned).collect();
         eval(&guest, &mut store, PRELUDE_NAME, &facades::prelude(modules)?)?;
         store.data_mut().package = facades::sources(modules)?;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::modules::{self, Module};
+use crate::modules::{self, Module, node};
 
 pub(super) const PRELUDE: &str = include_str!("prelude.js");
 /// Removes what only facades use.
-pub(super) const FINISH: &str = "delete globalThis.__facades";
+pub(super) const FINISH: &str = "delete globalThis.__facades; delete globalThis.__web";
 
 /// Names that facades are known by in an image. Its engine keeps them, so they are none that a script means by chance.
 const OWN: &str = "[vm]";
@@ -25,9 +25,9 @@ pub(super) fn prelude(modules: &[&'static Module]) -> wasmtime::Result<String> {
 
 /// The ES module that loads one facade.
 pub(super) fn load(module: &Module) -> String {
-    let parts: BTreeMap<_, _> = module.parts.iter().copied().collect();
-    let parts = serde_json::json!(parts);
-    format!("import * as all from \"{OWN}node:{0}\"; __facades.add({0:?}, all, {parts});", module.name)
+    let object = |pairs: &[(&str, &str)]| serde_json::json!(pairs.iter().copied().collect::<BTreeMap<_, _>>());
+    let (parts, globals) = (object(module.parts), object(module.globals));
+    format!("import * as all from \"{OWN}node:{0}\"; __facades.add({0:?}, all, {parts}, {globals});", module.name)
 }
 
 /// Everything that a facade may import: the functions of the listed modules, and every facade.
@@ -40,6 +40,9 @@ pub(super) fn sources(listed: &[&'static Module]) -> wasmtime::Result<BTreeMap<S
                 format!("import {{ {export} as part }} from \"{OWN}node:{}\"; export default part;", module.name);
             sources.insert(format!("{OWN}node:{name}"), source.into());
         }
+    }
+    for (name, text) in node::INNER {
+        sources.insert(format!("{OWN}node:{name}"), own(text).into());
     }
     for module in listed {
         if let Some(interface) = &module.interface {
@@ -55,8 +58,13 @@ pub(super) fn source(module: &Module) -> String {
     let Some(facade) = &module.facade else {
         return format!("export {{ default }} from \"{OWN}host:{}\";", module.name);
     };
+    own(facade.source)
+}
+
+/// A source with the names that facades are known by in an image.
+fn own(source: &str) -> String {
     let own = |quote: char, scheme: &str| (format!("{quote}{scheme}:"), format!("{quote}{OWN}{scheme}:"));
-    let mut source = facade.source.to_owned();
+    let mut source = source.to_owned();
     // Bundles leave blanks out.
     for from in ["from ", "import ", "from", "import"] {
         for (plain, named) in [own('"', "node"), own('"', "host"), own('\'', "node"), own('\'', "host")] {

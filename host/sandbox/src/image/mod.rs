@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use wasmtime::component::{Component, InstancePre, types::ComponentItem};
 
 pub(crate) use build::Builder;
+pub(crate) use disk::Disk;
 pub use libraries::{Format, LibraryFacts};
 
 use crate::bindings::Exports;

@@ -29,13 +29,15 @@
     // What the web's classes know of themselves.
     web: globalThis.__web,
     // What `require` answers: the default of the facade, or an object of what it exports by name.
-    add(name, namespace, parts) {
+    add(name, namespace, parts, globals) {
       modules[name] = hasOwn(namespace, "default") ? namespace.default : freeze({ ...namespace });
       for (const part of keys(parts)) modules[part] = namespace[parts[part]];
+      for (const name of keys(globals)) {
+        defineProperty(globalThis, name, { value: namespace[globals[name]], writable: true, configurable: true });
+      }
     },
   };
   defineProperty(globalThis, "__facades", { value: facades, configurable: true });
-  delete globalThis.__web;
 
   // The library that is being evaluated: the globals that were there before, and what it exports.
   let before, exports, empty;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wasmtime::component::Val;
 
 use super::linking::counted;
-use super::{Answer, Failure, Interface, Linking, Module, NO_GRANT_SCHEMA, NoGrant, always, grant_of};
+use super::{Answer, Failure, Interface, Linking, Module, NO_GRANT_SCHEMA, NoGrant, grant_of};
 
 /// The module.
 pub static ECHO: Module = Module {
@@ -21,8 +21,7 @@ pub static ECHO: Module = Module {
     grant_schema: NO_GRANT_SCHEMA,
     check_grant: grant_of::<NoGrant>,
     limits: &[],
-    parts: &[],
-    unavailable: always,
+    ..Module::BASE
 };
 
 const KINDS: [&str; 25] = [

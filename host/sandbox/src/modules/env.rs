@@ -30,6 +30,7 @@ pub(super) static MODULE: Module = Module {
     ],
     parts: &[],
     unavailable: always,
+    ..Module::BASE
 };
 
 /// What a template's entry may say.

@@ -1,12 +1,18 @@
 //! The native modules. One is: a WIT package in `wit/`, a Rust file here, an entry in [`ALL`], and perhaps a facade in
 //! JavaScript where Node's conventions want another shape than WIT's. The guest is neither edited nor rebuilt.
+pub(crate) mod database;
 #[cfg(feature = "echo")]
 pub(crate) mod echo;
 mod env;
+mod exec;
 mod fetch;
 pub(crate) mod fs;
+mod kv;
 mod linking;
+pub(crate) mod node;
 mod secrets;
+
+use std::any::Any;
 
 use serde::de::DeserializeOwned;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower};
@@ -39,6 +45,8 @@ pub struct Module {
     /// Further names that scripts can `require`, each with the export of the facade that it answers with:
     /// `("fs/promises", "promises")`.
     pub parts: &'static [(&'static str, &'static str)],
+    /// Globals that listing it makes, each with the export of the facade that it is.
+    pub globals: &'static [(&'static str, &'static str)],
     /// Why this operator's sessions can't use it, if they can't. Templates may list it all the same: it says so when it is
     /// called.
     pub unavailable: fn(&Policy) -> Option<String>,
@@ -65,14 +73,41 @@ pub struct Facade {
 
 /// The modules that an engine has unless it is told otherwise.
 pub(crate) static ALL: &[&Module] = &[
+    &exec::MODULE,
+    &fs::MODULE,
+    &database::MODULE,
+    &kv::MODULE,
+    &node::ASSERT,
+    &node::BUFFER,
+    &node::EVENTS,
+    &node::PATH,
+    &node::QUERYSTRING,
+    &node::STRING_DECODER,
+    &node::TIMERS,
+    &node::URL,
+    &node::UTIL,
     &env::MODULE,
     &fetch::MODULE,
-    &fs::MODULE,
     &secrets::MODULE,
     //
 ];
 
 impl Module {
+    /// What a module has that says nothing else: it grants nothing, bounds nothing, and is always available.
+    pub(crate) const BASE: Module = Module {
+        name: "",
+        version: "0.1.0",
+        docs: "",
+        interface: None,
+        facade: None,
+        grant_schema: NO_GRANT_SCHEMA,
+        check_grant: grant_of::<NoGrant>,
+        limits: &[],
+        parts: &[],
+        globals: &[],
+        unavailable: always,
+    };
+
     /// Checks a template's `config` for this module; the text says what is wrong.
     pub fn check_grant(&self, config: &str) -> Result<(), String> {
         let (_, own) = split_grant(config)?;
@@ -145,6 +180,33 @@ pub(crate) trait State: Send + Sized + 'static {
     fn open(grant: Self::Grant, host: &Host) -> Result<Self, Failure>;
     /// A run has ended, however it did: what must not outlive it is undone here.
     fn run_ended(&mut self) {}
+    /// A run was stopped, by a limit or by whoever cancelled it: nothing that it left half done goes on.
+    fn stopped(&mut self) {}
+    /// Why the session can't be put away and be brought back without a script's noticing, if it can't.
+    fn pins(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+/// What a session keeps of its modules, whatever the type.
+pub(crate) trait Kept: Any + Send {
+    fn run_ended(&mut self);
+    fn stopped(&mut self);
+    fn pins(&self) -> Option<&'static str>;
+}
+
+impl<S: State> Kept for S {
+    fn run_ended(&mut self) {
+        State::run_ended(self);
+    }
+
+    fn stopped(&mut self) {
+        State::stopped(self);
+    }
+
+    fn pins(&self) -> Option<&'static str> {
+        State::pins(self)
+    }
 }
 
 /// Why a host call fails: an Error in JavaScript with this `code` and `message`, as in Node.

@@ -26,6 +26,7 @@ pub(super) static MODULE: Module = Module {
     limits: &[("name_bytes_max", SECRET_NAME_BYTES_MAX as u64, "a longer name is no name of a secret")],
     parts: &[],
     unavailable: always,
+    ..Module::BASE
 };
 
 /// What a template's entry may say.

@@ -38,6 +38,9 @@ pub(super) struct Repl {
     /// JavaScript.
     #[schemars(required, regex(pattern = r"\S"))]
     input: Option<String>,
+    /// What the input is written in; `javascript` unless said.
+    #[schemars(extend("enum" = ["javascript", "typescript"]))]
+    language: Option<String>,
     /// Wait for the session's turn instead of 409 `SESSION_BUSY`.
     queue: Option<bool>,
 }
@@ -50,8 +53,13 @@ pub(super) async fn repl(
 ) -> Answer {
     let session_id = required(body.session_id, "session_id")?;
     let input = required(body.input, "input")?;
+    let typescript = match body.language.as_deref() {
+        None | Some("javascript") => false,
+        Some("typescript") => true,
+        Some(_) => return Err(Fault::validation("language must be javascript or typescript")),
+    };
     let session = live(&app, tenant, &session_id).await?;
-    execute(&session, What::Repl { input }, body.queue, &headers).await
+    execute(&session, What::Repl { input, typescript }, body.queue, &headers).await
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -60,7 +68,8 @@ pub(super) async fn repl(
 pub(super) struct RunFile {
     #[schemars(required, extend("format" = "uuid"))]
     session_id: Option<String>,
-    /// Beneath the worktree. A name that ends in `.mjs` is run as an ES module.
+    /// Beneath the worktree. A name that ends in `.mjs` or `.mts` is run as an ES module, `.ts` when it imports or
+    /// exports.
     #[schemars(required, length(min = 1, max = 4096))]
     path: Option<String>,
     /// The script's `__ARGS__`.
@@ -166,7 +175,7 @@ pub(super) struct RanOnce {
 pub(super) async fn run_once(State(app): State<Arc<App>>, Tenant(tenant): Tenant, Json(body): Json<RunOnce>) -> Answer {
     let template_id: TemplateId = extract::id(&required(body.template_id, "template_id")?)?;
     let what = match (body.input, body.path) {
-        (Some(input), None) => What::Repl { input: required(Some(input), "input")? },
+        (Some(input), None) => What::Repl { input: required(Some(input), "input")?, typescript: false },
         (None, Some(path)) => file(Some(path), body.args, body.env)?,
         _ => return Err(Fault::validation("either input or path is required")),
     };

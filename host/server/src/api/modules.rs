@@ -106,7 +106,7 @@ pub(super) async fn of_template(
     let whole = app.store.whole_template(tenant, id).await?.ok_or_else(|| Fault::template_not_found(id))?;
     let registry = app.engine.registry();
     let modules = whole.template.exposed_modules.iter().filter_map(|name| registry.look_up(name.as_str()).ok());
-    Ok(declarations(sandbox::declarations_of(&modules.collect::<Vec<_>>())))
+    Ok(declarations(sandbox::declarations_for(&modules.collect::<Vec<_>>())))
 }
 
 fn declarations(text: String) -> Response {

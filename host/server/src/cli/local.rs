@@ -22,6 +22,7 @@ use super::printing::{self, Advice};
 use super::programs::Programs;
 use super::reach::Reach;
 use super::{EXIT_USAGE, Globals};
+use crate::kv::InMemory;
 
 /// Largest script or library that is read.
 const SOURCE_BYTES_MAX: u64 = 64 << 20;
@@ -142,6 +143,8 @@ pub struct Local {
     pub recipe: Recipe,
     /// What its modules may do.
     pub grants: Vec<Grant>,
+    /// What scripts keep for as long as this process lasts.
+    pub key_values: Arc<dyn sandbox::KeyValue>,
     /// Where images are kept, and what else survives this process.
     pub data_dir: PathBuf,
 }
@@ -178,13 +181,14 @@ impl Local {
             }
             let recipe = Recipe { modules, libraries };
             let image = engine.image(&recipe).map_err(|error| image_error(error, &recipe))?;
-            Ok(Local { engine, image, recipe, grants, data_dir })
+            Ok(Local { engine, image, recipe, grants, key_values: InMemory::service(), data_dir })
         })
     }
 
     /// A new live heap.
     pub fn start(&self, limits: Limits, root: &Root) -> anyhow::Result<Sandbox> {
-        let setup = Setup { grants: self.grants.clone(), ..Setup::new(limits, Some(root.clone())) };
+        let mut setup = Setup { grants: self.grants.clone(), ..Setup::new(limits, Some(root.clone())) };
+        setup.services.key_values = Some(Arc::clone(&self.key_values));
         Ok(self.image.start(setup)?)
     }
 
@@ -196,6 +200,26 @@ impl Local {
         source: &Source,
         mode: Mode,
         interrupts: &Interrupts,
+        console: impl FnMut(ConsoleLevel, String) -> io::Result<()>,
+    ) -> anyhow::Result<Ran> {
+        self.follow(sandbox, Some((source.clone(), mode)), interrupts, console)
+    }
+
+    /// Goes on until nothing is left of what runs began, under the limits of one more run.
+    pub fn linger(
+        &self,
+        sandbox: Sandbox,
+        interrupts: &Interrupts,
+        console: impl FnMut(ConsoleLevel, String) -> io::Result<()>,
+    ) -> anyhow::Result<Ran> {
+        self.follow(sandbox, None, interrupts, console)
+    }
+
+    fn follow(
+        &self,
+        sandbox: Sandbox,
+        source: Option<(Source, Mode)>,
+        interrupts: &Interrupts,
         mut console: impl FnMut(ConsoleLevel, String) -> io::Result<()>,
     ) -> anyhow::Result<Ran> {
         let (send, receive) = mpsc::channel();
@@ -204,7 +228,7 @@ impl Local {
             let stop = stop.clone();
             move || stop.cancel()
         });
-        self.dispatch(sandbox, source.clone(), mode, &stop, send);
+        self.dispatch(sandbox, source, &stop, send);
         let mut written = Ok(());
         for said in receive {
             match said {
@@ -229,7 +253,7 @@ impl Local {
     pub fn probe(&self, sandbox: Sandbox, source: Source, patience: Duration) -> Option<Ran> {
         let (send, receive) = mpsc::channel();
         let stop = Stop::default();
-        self.dispatch(sandbox, source, Mode::Script, &stop, send);
+        self.dispatch(sandbox, Some((source, Mode::Script)), &stop, send);
         let mut wait = patience;
         loop {
             match receive.recv_timeout(wait) {
@@ -245,7 +269,7 @@ impl Local {
         }
     }
 
-    fn dispatch(&self, sandbox: Sandbox, source: Source, mode: Mode, stop: &Stop, send: mpsc::Sender<Said>) {
+    fn dispatch(&self, sandbox: Sandbox, source: Option<(Source, Mode)>, stop: &Stop, send: mpsc::Sender<Said>) {
         let stop = stop.clone();
         let events = send.clone();
         let first = move || {
@@ -255,6 +279,7 @@ impl Local {
                     drop(events.send(Said::Console(level, text)));
                 }
             });
+            let Some((source, mode)) = source else { return sandbox.linger(&stop, events) };
             sandbox.run(Script { prologue: "", source: &source.text, name: &source.name, mode }, &stop, events)
         };
         self.engine.run(first, move |ran| drop(send.send(Said::Done(Box::new(ran)))));

@@ -22,7 +22,7 @@ pub use session::{Command, Heap};
 /// Longest input that is waited for to become complete.
 const INPUT_BYTES_MAX: usize = 16 << 20;
 
-/// Type JavaScript and see its values
+/// Type JavaScript or TypeScript and see its values
 ///
 /// One session lasts from line to line: variables, functions and modules stay. Unfinished input continues on the next
 /// line; Tab completes names, properties and modules; the history is kept. From a pipe it reads the same input without

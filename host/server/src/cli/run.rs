@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use model::{ConsoleLevel, ErrorCode, Exception, JsType, Limits, Value};
-use sandbox::{Metrics, Mode, Outcome};
+use sandbox::{Metrics, Mode, Outcome, Sandbox};
 use serde::Serialize;
 
 use super::Globals;
@@ -14,14 +14,14 @@ use super::printing::{self, Advice};
 /// Exit status of a script that ran out of time, as `timeout` has it.
 const EXIT_TIMEOUT: u8 = 124;
 
-/// Run a JavaScript file in a sandbox
+/// Run a JavaScript or TypeScript file in a sandbox
 ///
 /// The script reaches nothing but the language, the modules that you name and, through them, the files beneath the root.
 /// Console output appears while it runs (warnings and errors on stderr), then the value of its last expression.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
-    /// The script; `-` reads it from stdin. A name that ends in .mjs is an ES module
+    /// The script; `-` reads it from stdin. A name that ends in .mjs is an ES module, in .ts TypeScript
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Run it as an ES module whatever its name
@@ -76,7 +76,7 @@ fn execute(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     };
     let source = if stdin { Source::stdin()? } else { Source::read(&args.file, &root_path)? };
     let root = local::open_root(&root_path)?;
-    let esm = args.esm || args.file.extension().is_some_and(|extension| extension == "mjs");
+    let esm = args.esm || args.file.extension().is_some_and(|extension| extension == "mjs" || extension == "mts");
     let mode = if esm { Mode::Module } else { Mode::Script };
     let limits = args.limits.limits();
 
@@ -87,17 +87,29 @@ fn execute(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     };
     let sandbox = local.start(limits, &root)?;
     let mut events = Vec::new();
-    let ran = local.run(sandbox, &source, mode, &interrupts, |level, text| {
+    let mut console = |level, text: String| {
         if args.json {
             events.push(Event { seq: events.len() + 1, ty: "console", payload: Payload { level, text } });
             return Ok(());
         }
         printing::console(level, &text)
-    })?;
+    };
+    let mut ran = local.run(sandbox, &source, mode, &interrupts, &mut console)?;
+    if !args.json {
+        print(&ran.outcome, &source, &limits)?;
+    }
+    // As elsewhere, the program ends when its last timer has.
+    if let Some(sandbox) = ran.sandbox.take().filter(Sandbox::has_leftovers) {
+        let left = local.linger(sandbox, &interrupts, &mut console)?;
+        if let Outcome::Exception(_) = left.outcome {
+            ran.outcome = left.outcome;
+            if !args.json {
+                print(&ran.outcome, &source, &limits)?;
+            }
+        }
+    }
     if args.json {
         Report::new(&ran.outcome, events, ran.metrics).print()?;
-    } else {
-        print(&ran.outcome, &source, &limits)?;
     }
     Ok(exit_code(&ran.outcome))
 }

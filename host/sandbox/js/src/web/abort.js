@@ -5,8 +5,8 @@ import {
 import { Event, EventTarget, dispatchTo, handler, signals, trust } from './events.js';
 
 const { setTimeout } = globalThis, illegal = Symbol('illegal');
-let make, abort, onAbort, isSignal;
-export { onAbort, isSignal };
+let make, abort, onAbort, isController, isSignal;
+export { onAbort, isController, isSignal };
 
 export class AbortSignal extends EventTarget {
   #aborted = false; #reason = undefined;
@@ -105,6 +105,9 @@ export class AbortController {
   #signal = make();
   get signal() { return this.#signal; }
   abort(reason = undefined) { abort(this.#signal, reason); }
+  static {
+    isController = (value) => isObject(value) && #signal in value;
+  }
 }
 idl(AbortController, 'AbortController');
 

@@ -1,13 +1,13 @@
 // structuredClone.
 import {
   DOMException, DataView, Map, Set, String, Symbol, Uint8Array, bufferLength, defineProperty, dictionary,
-  getOwnPropertyDescriptor, getter, isObject, isView, kindOf, mapEach, mapGet, mapHas, mapSet, method, need, push,
-  setAdd, setEach, sliceBuffer, toText, typedLength, viewParts,
+  getOwnPropertyDescriptor, getPrototypeOf, getter, isObject, isView, kindOf, mapEach, mapGet, mapHas, mapSet,
+  method, need, push, setAdd, setEach, sliceBuffer, toText, typedLength, viewParts,
 } from './primordials.js';
 import { blobBytes, File, fileFacts, isBlob, makeBlob } from './blob.js';
 
 const { Array, ArrayBuffer, Date, Error, RegExp, Object } = globalThis;
-const { keys } = Object;
+const { keys, prototype: plain } = Object;
 const unbox = {
   __proto__: null,
   Number: method(Number.prototype.valueOf), String: method(String.prototype.valueOf),
@@ -102,7 +102,8 @@ export const makeStructuredClone = (isPlatform) => {
           remember(facts === undefined ? blob : new File([blob], facts.name, { type: value.type, lastModified: facts.lastModified }));
           return copy;
         }
-        if (isPlatform(value)) fail('An object of the platform');
+        // Most are plain, and asking takes its time.
+        if (getPrototypeOf(value) !== plain && isPlatform(value)) fail('An object of the platform');
         remember({});
         break;
       default:

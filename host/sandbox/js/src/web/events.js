@@ -8,8 +8,8 @@ const { now } = globalThis.performance;
 /** Tells of an error that nobody can catch: it becomes an unhandled rejection. */
 export const reportError = (error) => { rejected(error); };
 
-let dispatch, trust;
-export { trust };
+let dispatch, isEvent, trust;
+export { isEvent, trust };
 
 export class Event {
   #type; #bubbles; #cancelable; #composed; #time = now(); #trusted = false;
@@ -55,8 +55,9 @@ export class Event {
   }
 
   static {
+    isEvent = (value) => isObject(value) && #type in value;
     dispatch = (event, target, listeners) => {
-      if (!isObject(event) || !(#type in event)) throw new TypeError('dispatchEvent: the argument is no Event');
+      if (!isEvent(event)) throw new TypeError('dispatchEvent: the argument is no Event');
       if (event.#busy) throw new DOMException('The event is already being dispatched', 'InvalidStateError');
       event.#busy = true;
       event.#target = event.#current = target;

@@ -2,8 +2,8 @@
 // TextEncoder, atob, DOMException, performance, ...) stays as it is.
 import { DOMException, getter, natives, push, test } from './primordials.js';
 import * as streams from 'web-streams-polyfill';
-import { CustomEvent, Event, EventTarget, reportError } from './events.js';
-import { AbortController, AbortSignal, isSignal } from './abort.js';
+import { CustomEvent, Event, EventTarget, isEvent, reportError } from './events.js';
+import { AbortController, AbortSignal, isController, isSignal } from './abort.js';
 import { Blob, File, fileFacts, isBlob } from './blob.js';
 import { FormData, entriesOf, isFormData } from './form.js';
 import { Headers, isHeaders, sorted } from './headers.js';
@@ -19,11 +19,6 @@ const pick = (object, names) => {
   return { fields };
 };
 const is = (test) => { try { return test(); } catch { return undefined; } };
-const brand = (type, name) => {
-  const read = getter(type.prototype, name);
-  return (value) => is(() => (read(value), true)) === true;
-};
-const isEvent = brand(Event, 'isTrusted'), isController = brand(AbortController, 'signal');
 const { ReadableStream, WritableStream, TransformStream } = streams;
 const exceptionName = getter(DOMException.prototype, 'name'), exceptionMessage = getter(DOMException.prototype, 'message');
 

@@ -86,7 +86,7 @@ impl Body {
             while self.incoming.is_some() && self.ready.iter().map(Bytes::len).sum::<usize>() <= CHUNK_BYTES_MAX {
                 self.advance().await?;
             }
-            Ok(())
+            Answer::Ok(())
         };
         let gathered = tokio::time::timeout(TOGETHER, gather).await.unwrap_or(Ok(()));
         gathered?;

@@ -179,7 +179,7 @@ impl Shared {
             let packed = packed && plan.method != Method::HEAD && answer.status() != StatusCode::NO_CONTENT;
             let mut body = Body::new(answer.into_body(), packed, sent, bounds, place)?;
             response.body = body.whole().await?;
-            Ok((response, body))
+            Answer::Ok((response, body))
         };
         let (mut response, body) = tokio::time::timeout_at(deadline, rest).await.map_err(|_| bounds.late())??;
         if response.body.is_none() {

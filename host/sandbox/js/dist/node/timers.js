@@ -1,0 +1,1 @@
+import promises from"node:timers/promises";var{setTimeout,setInterval,setImmediate,clearTimeout,clearInterval,clearImmediate}=globalThis;var timers_default={promises,setTimeout,setInterval,setImmediate,clearTimeout,clearInterval,clearImmediate};export{clearImmediate,clearInterval,clearTimeout,timers_default as default,promises,setImmediate,setInterval,setTimeout};

@@ -1,0 +1,79 @@
+export interface InspectOptions {
+  showHidden?: boolean;
+  depth?: number | null;
+  colors?: boolean;
+  customInspect?: boolean;
+  showProxy?: boolean;
+  maxArrayLength?: number | null;
+  maxStringLength?: number | null;
+  breakLength?: number;
+  compact?: boolean | number;
+  sorted?: boolean | ((a: string, b: string) => number);
+  getters?: boolean | "get" | "set";
+  numericSeparator?: boolean;
+}
+export interface Inspect {
+  (value: unknown, options?: InspectOptions): string;
+  (value: unknown, showHidden?: boolean, depth?: number | null, colors?: boolean): string;
+  readonly custom: unique symbol;
+  defaultOptions: InspectOptions;
+  colors: Record<string, [number, number]>;
+  styles: Record<string, string>;
+}
+export const inspect: Inspect;
+export function format(format?: unknown, ...args: unknown[]): string;
+export function formatWithOptions(options: InspectOptions, format?: unknown, ...args: unknown[]): string;
+export interface Promisify {
+  <T>(original: (callback: (error: any, value: T) => void) => void): () => Promise<T>;
+  <A1, T>(original: (a1: A1, callback: (error: any, value: T) => void) => void): (a1: A1) => Promise<T>;
+  <A1, A2, T>(original: (a1: A1, a2: A2, callback: (error: any, value: T) => void) => void): (a1: A1, a2: A2) => Promise<T>;
+  (original: Function): (...args: any[]) => Promise<any>;
+  readonly custom: unique symbol;
+}
+export const promisify: Promisify;
+export function callbackify<A extends unknown[], T>(
+  original: (...args: A) => Promise<T>,
+): (...args: [...A, (error: any, value: T) => void]) => void;
+export function inherits(constructor: Function, parent: Function): void;
+export function deprecate<T extends Function>(original: T, message: string, code?: string): T;
+export function isDeepStrictEqual(a: unknown, b: unknown): boolean;
+export function isArray(value: unknown): value is unknown[];
+export function stripVTControlCharacters(text: string): string;
+export function styleText(style: string | string[], text: string, options?: object): string;
+export function toUSVString(text: string): string;
+export interface DebugLogger { (...args: unknown[]): void; readonly enabled: boolean }
+export function debuglog(section: string): DebugLogger;
+export const debug: typeof debuglog;
+export function aborted(signal: AbortSignal, resource: object): Promise<void>;
+export interface ParseArgsOption {
+  type: "string" | "boolean"; short?: string; multiple?: boolean; default?: string | boolean | string[] | boolean[];
+}
+export interface ParseArgsConfig {
+  args?: string[]; options?: Record<string, ParseArgsOption>; strict?: boolean; allowPositionals?: boolean; tokens?: boolean;
+}
+export interface ParsedArgs {
+  values: Record<string, string | boolean | (string | boolean)[] | undefined>; positionals: string[]; tokens?: object[];
+}
+/** Without `args` there are none: a session has no command line. */
+export function parseArgs(config?: ParseArgsConfig): ParsedArgs;
+export const types: Record<
+  | "isAnyArrayBuffer" | "isArgumentsObject" | "isArrayBuffer" | "isArrayBufferView" | "isAsyncFunction" | "isBigInt64Array"
+  | "isBigIntObject" | "isBigUint64Array" | "isBooleanObject" | "isBoxedPrimitive" | "isCryptoKey" | "isDataView" | "isDate"
+  | "isEventTarget" | "isExternal" | "isFloat16Array" | "isFloat32Array" | "isFloat64Array" | "isGeneratorFunction"
+  | "isGeneratorObject" | "isInt16Array" | "isInt32Array" | "isInt8Array" | "isKeyObject" | "isMap" | "isMapIterator"
+  | "isModuleNamespaceObject" | "isNativeError" | "isNumberObject" | "isPromise" | "isProxy" | "isRegExp" | "isSet"
+  | "isSetIterator" | "isSharedArrayBuffer" | "isStringObject" | "isSymbolObject" | "isTypedArray" | "isUint16Array"
+  | "isUint32Array" | "isUint8Array" | "isUint8ClampedArray" | "isWeakMap" | "isWeakSet",
+  (value: unknown) => boolean
+>;
+export const TextEncoder: typeof globalThis.TextEncoder;
+export const TextDecoder: typeof globalThis.TextDecoder;
+const util: {
+  inspect: Inspect; format: typeof format; formatWithOptions: typeof formatWithOptions; promisify: Promisify;
+  callbackify: typeof callbackify; inherits: typeof inherits; deprecate: typeof deprecate;
+  isDeepStrictEqual: typeof isDeepStrictEqual; isArray: typeof isArray;
+  stripVTControlCharacters: typeof stripVTControlCharacters; styleText: typeof styleText; toUSVString: typeof toUSVString;
+  debuglog: typeof debuglog; debug: typeof debuglog; aborted: typeof aborted; parseArgs: typeof parseArgs; types: typeof types;
+  TextEncoder: typeof globalThis.TextEncoder; TextDecoder: typeof globalThis.TextDecoder;
+};
+export default util;
