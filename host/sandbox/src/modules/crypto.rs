@@ -28,7 +28,7 @@ pub(super) static MODULE: Module = Module {
     }),
     facade: Some(Facade {
         source: concat!(include_str!("checks.js"), include_str!("crypto.js"), include_str!("crypto/subtle.js")),
-        types: Some(include_str!("crypto.d.ts")),
+        types: include_str!("crypto.d.ts"),
     }),
     grant_schema: NO_GRANT_SCHEMA,
     check_grant: grant_of::<NoGrant>,

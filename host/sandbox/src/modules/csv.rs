@@ -15,7 +15,7 @@ pub(super) static MODULE: Module = Module {
     interface: Some(Interface { name: "vm:csv/csv@0.1.0", wit: include_str!("../../../../wit/csv/csv.wit"), link }),
     facade: Some(Facade {
         source: concat!(include_str!("checks.js"), include_str!("csv.js")),
-        types: Some(include_str!("csv.d.ts")),
+        types: include_str!("csv.d.ts"),
     }),
     grant_schema: NO_GRANT_SCHEMA,
     check_grant: grant_of::<NoGrant>,

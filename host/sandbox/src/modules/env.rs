@@ -16,7 +16,7 @@ pub(super) static MODULE: Module = Module {
     docs: "Named values: those that the template gives, and those of the server's environment that the template and the \
         operator name. Nothing else of the environment can be seen.",
     interface: Some(Interface { name: "vm:env/env@0.1.0", wit: include_str!("../../../../wit/env/env.wit"), link }),
-    facade: Some(Facade { source: include_str!("env.js"), types: Some(include_str!("env.d.ts")) }),
+    facade: Some(Facade { source: include_str!("env.js"), types: include_str!("env.d.ts") }),
     grant_schema: r#"{"type": "object", "additionalProperties": false, "properties": {
             "values": {"type": "object", "additionalProperties": {"type": "string"}, "default": {},
                 "description": "Values that scripts see"},

@@ -30,7 +30,7 @@ pub(super) static MODULE: Module = Module {
     version: "0.1.0",
     docs: "Keys and values that outlive sessions, kept for each tenant and namespace.",
     interface: Some(Interface { name: "vm:kv/kv@0.1.0", wit: include_str!("../../../../wit/kv/kv.wit"), link }),
-    facade: Some(Facade { source: include_str!("kv.js"), types: Some(include_str!("kv.d.ts")) }),
+    facade: Some(Facade { source: include_str!("kv.js"), types: include_str!("kv.d.ts") }),
     grant_schema: r#"{"type":"object","properties":{
 "namespace":{"type":"string","default":"default","pattern":"^[A-Za-z0-9._-]{1,64}$","description":"templates with the same one share keys"},
 "access":{"enum":["read-write","read-only"],"default":"read-write"},

@@ -21,7 +21,7 @@ pub(super) static MODULE: Module = Module {
     }),
     facade: Some(Facade {
         source: concat!(include_str!("checks.js"), include_str!("markdown.js")),
-        types: Some(include_str!("markdown.d.ts")),
+        types: include_str!("markdown.d.ts"),
     }),
     grant_schema: NO_GRANT_SCHEMA,
     check_grant: grant_of::<NoGrant>,

@@ -74,10 +74,10 @@ pub struct Interface {
 /// its interface's functions as the default of `host:NAME`, and other facades as `node:NAME`, listed or not. What
 /// `require` answers is its default export, or else an object of what it exports by name.
 pub struct Facade {
-    /// Its source: TypeScript when `types` is None, else JavaScript.
+    /// Its source.
     pub source: &'static str,
-    /// Its declarations, the inside of a `declare module` block. None: they are derived from the source.
-    pub types: Option<&'static str>,
+    /// Its declarations, the inside of a `declare module` block.
+    pub types: &'static str,
 }
 
 /// The modules that an engine has unless it is told otherwise.

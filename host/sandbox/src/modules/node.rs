@@ -6,10 +6,10 @@ macro_rules! node {
         pub(super) static $name: Module = Module {
             name: $file,
             version: "0.1.0",
-            docs: concat!($($docs),+),
+            docs: concat!($($docs),+).trim_ascii_start(),
             facade: Some(Facade {
                 source: include_str!(concat!("../../js/dist/node/", $file, ".js")),
-                types: Some(include_str!(concat!("../../js/types/", $file, ".d.ts"))),
+                types: include_str!(concat!("../../js/types/", $file, ".d.ts")),
             }),
             $(globals: $globals,)?
             $(parts: $parts,)?

@@ -15,7 +15,7 @@ pub(super) static MODULE: Module = Module {
         wit: include_str!("../../../../wit/secrets/secrets.wit"),
         link,
     }),
-    facade: Some(Facade { source: include_str!("secrets.js"), types: Some(include_str!("secrets.d.ts")) }),
+    facade: Some(Facade { source: include_str!("secrets.js"), types: include_str!("secrets.d.ts") }),
     grant_schema: r#"{"type": "object", "additionalProperties": false, "properties": {
             "names": {"type": "array", "items": {"type": "string"}, "default": [],
                 "description": "Secrets that scripts may refer to"},

@@ -9,7 +9,7 @@ pub(super) static MODULE: Module = Module {
     interface: None,
     facade: Some(Facade {
         source: concat!(include_str!("checks.js"), include_str!("template.js")),
-        types: Some(include_str!("template.d.ts")),
+        types: include_str!("template.d.ts"),
     }),
     grant_schema: NO_GRANT_SCHEMA,
     check_grant: grant_of::<NoGrant>,

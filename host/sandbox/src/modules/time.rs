@@ -8,7 +8,7 @@ pub(super) static MODULE: Module = Module {
     interface: None,
     facade: Some(Facade {
         source: concat!(include_str!("checks.js"), include_str!("time.js")),
-        types: Some(include_str!("time.d.ts")),
+        types: include_str!("time.d.ts"),
     }),
     grant_schema: NO_GRANT_SCHEMA,
     check_grant: grant_of::<NoGrant>,

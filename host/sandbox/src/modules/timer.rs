@@ -8,7 +8,7 @@ pub(super) static MODULE: Module = Module {
     interface: None,
     facade: Some(Facade {
         source: concat!(include_str!("checks.js"), include_str!("timer.js")),
-        types: Some(include_str!("timer.d.ts")),
+        types: include_str!("timer.d.ts"),
     }),
     grant_schema: NO_GRANT_SCHEMA,
     check_grant: grant_of::<NoGrant>,

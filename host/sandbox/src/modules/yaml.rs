@@ -23,7 +23,7 @@ pub(super) static MODULE: Module = Module {
     interface: Some(Interface { name: "vm:yaml/yaml@0.1.0", wit: include_str!("../../../../wit/yaml/yaml.wit"), link }),
     facade: Some(Facade {
         source: concat!(include_str!("checks.js"), include_str!("yaml.js")),
-        types: Some(include_str!("yaml.d.ts")),
+        types: include_str!("yaml.d.ts"),
     }),
     grant_schema: NO_GRANT_SCHEMA,
     check_grant: grant_of::<NoGrant>,

@@ -24,7 +24,7 @@ pub(super) static MODULE: Module = Module {
     interface: Some(Interface { name: "vm:zlib/zlib@0.1.0", wit: include_str!("../../../../wit/zlib/zlib.wit"), link }),
     facade: Some(Facade {
         source: concat!(include_str!("checks.js"), include_str!("zlib.js")),
-        types: Some(include_str!("zlib.d.ts")),
+        types: include_str!("zlib.d.ts"),
     }),
     grant_schema: NO_GRANT_SCHEMA,
     check_grant: grant_of::<NoGrant>,

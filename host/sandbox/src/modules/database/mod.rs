@@ -46,7 +46,7 @@ pub(super) static MODULE: Module = Module {
         wit: include_str!("../../../../../wit/database/database.wit"),
         link,
     }),
-    facade: Some(Facade { source: include_str!("database.js"), types: Some(include_str!("database.d.ts")) }),
+    facade: Some(Facade { source: include_str!("database.js"), types: include_str!("database.d.ts") }),
     grant_schema: include_str!("grant.json"),
     check_grant,
     limits: &[

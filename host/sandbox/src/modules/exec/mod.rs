@@ -28,7 +28,7 @@ pub(super) static MODULE: Module = Module {
         wit: include_str!("../../../../../wit/exec/exec.wit"),
         link,
     }),
-    facade: Some(Facade { source: include_str!("exec.js"), types: Some(include_str!("exec.d.ts")) }),
+    facade: Some(Facade { source: include_str!("exec.js"), types: include_str!("exec.d.ts") }),
     grant_schema: SCHEMA,
     check_grant: |config| {
         grant_of::<Grant>(config)?;

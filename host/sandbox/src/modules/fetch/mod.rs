@@ -58,7 +58,7 @@ pub(super) static MODULE: Module = Module {
         wit: include_str!("../../../../../wit/fetch/fetch.wit"),
         link,
     }),
-    facade: Some(Facade { source: include_str!("facade.js"), types: Some(include_str!("facade.d.ts")) }),
+    facade: Some(Facade { source: include_str!("facade.js"), types: include_str!("facade.d.ts") }),
     grant_schema: include_str!("grant.schema.json"),
     check_grant: |config| read_grant::<Grant>(config)?.check(),
     limits: &[

@@ -26,7 +26,7 @@ pub(super) static MODULE: Module = Module {
     version: "0.2.0",
     docs: "Files and directories beneath the session's worktree, as in Node: synchronous, as promises, and as streams. A path can't leave that root, whatever it looks like.",
     interface: Some(Interface { name: "vm:fs/files@0.2.0", wit: include_str!("../../../../../wit/fs/fs.wit"), link }),
-    facade: Some(Facade { source: include_str!("fs.js"), types: Some(include_str!("fs.d.ts")) }),
+    facade: Some(Facade { source: include_str!("fs.js"), types: include_str!("fs.d.ts") }),
     grant_schema: grant::SCHEMA,
     check_grant: grant_of::<Grant>,
     limits: &[
