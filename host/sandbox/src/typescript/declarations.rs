@@ -88,9 +88,21 @@ pub fn declarations_for(modules: &[&Module]) -> String {
     }
     for module in modules {
         let name = module.name;
-        out.push_str(&format!(
-            "declare function require(name: \"{name}\" | \"node:{name}\"): typeof import(\"{name}\");\n"
-        ));
+        // `require` answers a facade's default where there is one, and the export that a part is.
+        let declared = module.facade.as_ref().and_then(|facade| facade.types).unwrap_or_default();
+        let default = if declared.contains("export default ") { ".default" } else { "" };
+        let parts = module.parts.iter().map(|(part, export)| (*part, format!(".{export}")));
+        for (required, member) in std::iter::once((name, default.to_owned())).chain(parts) {
+            out.push_str(&format!(
+                "declare function require(name: \"{required}\" | \"node:{required}\"): typeof import(\"{name}\"){member};\n"
+            ));
+        }
+        for (global, export) in module.globals {
+            out.push_str(&format!("declare var {global}: typeof import(\"{name}\").{export};\n"));
+            if ["class", "interface", "type"].iter().any(|kind| declared.contains(&format!("export {kind} {export} "))) {
+                out.push_str(&format!("type {global} = import(\"{name}\").{export};\n"));
+            }
+        }
     }
     for module in modules {
         out.push('\n');
