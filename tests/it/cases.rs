@@ -24,7 +24,8 @@ macro_rules! directories {
     };
 }
 directories!(
-    ambient, builtins, console, errors, fs, language, modules, node, typescript, values, web,
+    ambient, builtins, console, crypto, csv, database, env, errors, exec, fetch, fs, kv, language, markdown, modules,
+    node, os, secrets, template, time, timer, typescript, values, web, yaml, zlib,
     //
 );
 

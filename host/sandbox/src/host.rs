@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use crate::error::Error;
 use crate::limits::{MemoryLimiter, Meter, Stop};
-use crate::modules::{self, Failure, Module, State};
+use crate::modules::{self, Failure, Kept, Module, State};
 use crate::root::Root;
 use crate::sandbox::{Event, Events, ModuleUsage, Setup};
 use crate::services::{Policy, Services};
@@ -22,13 +22,6 @@ pub(crate) struct Surroundings {
     pub(crate) runtime: Option<Handle>,
     /// What the operator allows.
     pub(crate) policy: Arc<Policy>,
-}
-
-/// What a module keeps, and what of it knows that a run has ended.
-struct Kept {
-    id: TypeId,
-    state: Box<dyn Any + Send>,
-    run_ended: fn(&mut (dyn Any + Send)),
 }
 
 /// Store data of one sandbox.
@@ -48,7 +41,7 @@ pub(crate) struct Host {
     pub(crate) policy: Arc<Policy>,
     grants: Vec<Grant>,
     /// What modules keep, one of each type.
-    states: Vec<Kept>,
+    states: Vec<(TypeId, Box<dyn Kept>)>,
     /// What this run used of each module, in the image's order.
     usage: Vec<ModuleUsage>,
     /// One bit for each module of the image whose calls are events.
@@ -107,16 +100,28 @@ impl Host {
 
     /// Ends a run: whoever listened hears no more.
     pub(crate) fn end(&mut self) {
-        for kept in &mut self.states {
-            (kept.run_ended)(&mut *kept.state);
+        for (_, kept) in &mut self.states {
+            kept.run_ended();
         }
         self.events = None;
+    }
+
+    /// This run was stopped.
+    pub(crate) fn stopped(&mut self) {
+        for (_, kept) in &mut self.states {
+            kept.stopped();
+        }
+    }
+
+    /// Why the session can't be put away and be brought back without a script's noticing, if it can't.
+    pub(crate) fn pins(&self) -> Option<&'static str> {
+        self.states.iter().find_map(|(_, kept)| kept.pins())
     }
 
     /// What a module keeps in this session.
     pub(crate) fn state<S: State>(&mut self) -> Result<&mut S, Failure> {
         let id = TypeId::of::<S>();
-        let at = match self.states.iter().position(|kept| kept.id == id) {
+        let at = match self.states.iter().position(|(key, _)| *key == id) {
             Some(at) => at,
             None => {
                 let config = self.grants.iter().find(|grant| grant.name.as_str() == S::MODULE);
@@ -124,16 +129,12 @@ impl Host {
                 let read = modules::split_grant(config).and_then(|(_, own)| modules::read_grant(&own));
                 let grant = read.map_err(|why| Failure::new("INVALID_GRANT", format!("{}: {why}", S::MODULE)))?;
                 let state = S::open(grant, self)?;
-                let run_ended = |state: &mut (dyn Any + Send)| {
-                    if let Some(state) = state.downcast_mut::<S>() {
-                        state.run_ended();
-                    }
-                };
-                self.states.push(Kept { id, state: Box::new(state), run_ended });
+                self.states.push((id, Box::new(state)));
                 self.states.len() - 1
             }
         };
-        self.states[at].state.downcast_mut().ok_or_else(|| Failure::new("INTERNAL", S::MODULE))
+        let kept: &mut dyn Any = &mut *self.states[at].1;
+        kept.downcast_mut().ok_or_else(|| Failure::new("INTERNAL", S::MODULE))
     }
 
     /// The meter of the module in this slot.

@@ -28,12 +28,16 @@ pub use image::{Format, Image, ImageFacts, LibraryFacts, Origin, Recipe};
 pub use library::{Library, Package, PackageFormat};
 pub use limits::Stop;
 pub use machine::{HostLimit, host_limits, raise_open_files};
+pub use modules::database::bounded as bounded_databases;
 #[cfg(feature = "echo")]
 pub use modules::echo::ECHO;
 pub use modules::{Facade, Interface, Module};
 pub use registry::{Refusal, RefusalReason, Registry};
 pub use root::{Root, SourceError};
 pub use sandbox::{Event, Events, Metrics, Mode, ModuleUsage, Outcome, Ran, Sandbox, Script, Setup};
-pub use services::{Policy, Services};
+pub use services::{
+    KeyValue, KvChange, KvChanged, KvCondition, KvEntry, KvError, KvPage, KvValue, Lookup, Network, NetworkError,
+    Origin as WebOrigin, Policy, SECRET_NAME_BYTES_MAX, Secret, Secrets, Services, Serving, is_secret_name,
+};
 pub use turn::{Turn, Waiting};
 pub use typescript::{FunctionFacts, Stripped, SyntaxError, declarations_for, declarations_of, strip};

@@ -1,7 +1,7 @@
 //! Limits while a script runs. The guest asks `poll` in every loop (QuickJS's interrupt handler and the loop countdown
 //! that the guest build puts into native loops), so checking the clocks there needs no other thread.
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use model::{ErrorCode, Limits};
@@ -68,6 +68,8 @@ pub(crate) struct Meter {
     cpu_started: Duration,
     /// CPU time that other threads used for it, this one's before it waited among them.
     cpu_elsewhere: Duration,
+    /// CPU time of this run's work on threads that are no guest's, microseconds.
+    elsewhere: Arc<AtomicU64>,
     /// The limit that was hit first, and the thread's CPU time at that moment.
     exceeded: Option<(ErrorCode, Duration)>,
     events: u32,
@@ -86,6 +88,7 @@ impl Meter {
             started: Instant::now(),
             cpu_started: thread_cpu(),
             cpu_elsewhere: Duration::ZERO,
+            elsewhere: Arc::default(),
             exceeded: None,
             events: 0,
             output_bytes: 0,
@@ -170,7 +173,13 @@ impl Meter {
     }
 
     pub(crate) fn cpu(&self) -> Duration {
-        thread_cpu().saturating_sub(self.cpu_started) + self.cpu_elsewhere
+        let elsewhere = Duration::from_micros(self.elsewhere.load(Ordering::Relaxed));
+        thread_cpu().saturating_sub(self.cpu_started) + self.cpu_elsewhere + elsewhere
+    }
+
+    /// What asynchronous work adds its CPU time to, microseconds.
+    pub(crate) fn elsewhere(&self) -> &Arc<AtomicU64> {
+        &self.elsewhere
     }
 
     /// The clocks and counters begin again; a run that is cancelled stays so.
@@ -180,7 +189,7 @@ impl Meter {
 
     /// The run waits: what follows on this thread is not its.
     pub(crate) fn pause(&mut self) {
-        self.cpu_elsewhere = self.cpu();
+        self.cpu_elsewhere += thread_cpu().saturating_sub(self.cpu_started);
         self.cpu_started = thread_cpu();
     }
 

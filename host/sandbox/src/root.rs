@@ -1,5 +1,5 @@
 //! The one directory that a session may see, as an open handle and never as a joined string.
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -36,12 +36,18 @@ pub(crate) struct PathError {
 }
 
 impl PathError {
+    /// As in Node.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// Nothing is there.
     pub(crate) fn is_absent(&self) -> bool {
         self.code == "ENOENT"
     }
 
-    fn new(code: &'static str, what: impl Into<String>, call: &'static str, path: &str) -> Self {
+    /// What the script gets to see: the code, that text, the call and the path.
+    pub(crate) fn new(code: &'static str, what: impl Into<String>, call: &'static str, path: &str) -> Self {
         let mut shown: String = path.chars().take(200).collect::<String>().replace('\0', "\\0");
         if shown.len() < path.len() {
             shown.push_str("...");
@@ -49,22 +55,65 @@ impl PathError {
         PathError { code, what: what.into(), call, path: shown }
     }
 
-    fn io(error: &io::Error, call: &'static str, path: &str) -> Self {
-        match error.kind() {
-            io::ErrorKind::NotFound => Self::new("ENOENT", "no such file or directory", call, path),
+    /// The same of two paths, as Node shows them.
+    pub(crate) fn of_two(self, to: &str) -> Self {
+        let to = Self::new(self.code, "", self.call, to);
+        PathError { path: format!("{}' -> '{}", self.path, to.path), ..self }
+    }
+
+    /// The same with the path that the script named.
+    pub(crate) fn instead_of(self, path: &str) -> Self {
+        PathError { path: Self::new(self.code, "", self.call, path).path, ..self }
+    }
+
+    /// What the system said.
+    pub(crate) fn io(error: &io::Error, call: &'static str, path: &str) -> Self {
+        use rustix::io::Errno;
+        let known = Errno::from_io_error(error).and_then(|errno| TEXTS.iter().find(|(known, ..)| *known == errno));
+        let (code, text) = match (known, error.kind()) {
+            (Some((_, code, text)), _) => (*code, *text),
+            (None, io::ErrorKind::NotFound) => ("ENOENT", "no such file or directory"),
             // cap-std says so for every way out of the root.
-            io::ErrorKind::PermissionDenied => {
-                Self::new("EACCES", "permission denied or outside of the root directory", call, path)
-            }
-            io::ErrorKind::IsADirectory => Self::new("EISDIR", "illegal operation on a directory", call, path),
-            io::ErrorKind::NotADirectory => Self::new("ENOTDIR", "not a directory", call, path),
-            io::ErrorKind::InvalidFilename => Self::new("ENAMETOOLONG", "name too long", call, path),
-            io::ErrorKind::StorageFull => Self::new("ENOSPC", "no space left on device", call, path),
-            io::ErrorKind::ReadOnlyFilesystem => Self::new("EROFS", "read-only file system", call, path),
-            _ => Self::new("EIO", "input/output error", call, path),
-        }
+            (None, io::ErrorKind::PermissionDenied) => ("EACCES", OUTSIDE),
+            (None, io::ErrorKind::NotADirectory) => ("ENOTDIR", "not a directory"),
+            (None, io::ErrorKind::IsADirectory) => ("EISDIR", "illegal operation on a directory"),
+            _ => ("EIO", "input/output error"),
+        };
+        Self::new(code, text, call, path)
     }
 }
+
+const OUTSIDE: &str = "permission denied or outside of the root directory";
+
+/// Node's texts, but for the one that has to say more here.
+const TEXTS: &[(rustix::io::Errno, &str, &str)] = {
+    use rustix::io::Errno;
+    &[
+        (Errno::NOENT, "ENOENT", "no such file or directory"),
+        (Errno::ACCESS, "EACCES", OUTSIDE),
+        (Errno::XDEV, "EACCES", OUTSIDE),
+        (Errno::PERM, "EPERM", "operation not permitted"),
+        (Errno::EXIST, "EEXIST", "file already exists"),
+        (Errno::NOTDIR, "ENOTDIR", "not a directory"),
+        (Errno::ISDIR, "EISDIR", "illegal operation on a directory"),
+        (Errno::NOTEMPTY, "ENOTEMPTY", "directory not empty"),
+        (Errno::INVAL, "EINVAL", "invalid argument"),
+        (Errno::LOOP, "ELOOP", "too many symbolic links encountered"),
+        (Errno::NAMETOOLONG, "ENAMETOOLONG", "name too long"),
+        (Errno::NOSPC, "ENOSPC", "no space left on device"),
+        (Errno::DQUOT, "EDQUOT", "disk quota exceeded"),
+        (Errno::FBIG, "EFBIG", "file too large"),
+        (Errno::MFILE, "EMFILE", "too many open files"),
+        (Errno::NFILE, "ENFILE", "file table overflow"),
+        (Errno::ROFS, "EROFS", "read-only file system"),
+        (Errno::BUSY, "EBUSY", "resource busy or locked"),
+        (Errno::TXTBSY, "ETXTBSY", "text file is busy"),
+        (Errno::MLINK, "EMLINK", "too many links"),
+        // A pipe that nobody reads, a device that is not there.
+        (Errno::NXIO, "EINVAL", "not a regular file"),
+        (Errno::NODEV, "EINVAL", "not a regular file"),
+    ]
+};
 
 /// Why a script's file can't be read. Names no path: whoever asks knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -131,6 +180,16 @@ impl Root {
         Ok(Root(Arc::new(Inner { dir: dir.try_clone()?, path: path.clone(), hidden })))
     }
 
+    /// The handle that everything is resolved beneath.
+    pub(crate) fn dir(&self) -> &Dir {
+        &self.0.dir
+    }
+
+    /// What is not there for sessions, canonical.
+    pub(crate) fn hidden(&self) -> &[PathBuf] {
+        &self.0.hidden
+    }
+
     fn hides(&self, real: &Path) -> bool {
         self.0.hidden.iter().any(|hidden| real.starts_with(hidden))
     }
@@ -175,19 +234,33 @@ impl Root {
         Ok(bytes)
     }
 
-    /// Creates or replaces a regular file.
-    pub(crate) fn write(&self, path: &str, data: &[u8]) -> Result<(), PathError> {
-        let mut options = OpenOptions::new();
-        // Emptied only when it is known to be one that may be written.
-        let mut file = self.open_file(path, "open", options.write(true).create(true))?;
-        file.set_len(0).map_err(|e| PathError::io(&e, "write", path))?;
-        file.write_all(data).map_err(|e| PathError::io(&e, "write", path))
-    }
-
-    /// Whether something stands at `path`; false when it can't be looked at.
-    pub(crate) fn exists(&self, path: &str) -> bool {
-        self.relative(path, "access")
-            .is_ok_and(|relative| !self.leads_to_hidden(relative) && self.0.dir.metadata(relative).is_ok())
+    /// The open directory that `path` lies in, and its name there, for a library that opens files by name and follows no
+    /// links: nothing stands there yet, or a regular file. It isn't opened here, since closing a file gives up every
+    /// lock that this process has on it.
+    pub(crate) fn place(&self, path: &str) -> Result<(Dir, String), PathError> {
+        let call = "open";
+        let refused = |kind: io::ErrorKind| PathError::io(&kind.into(), call, path);
+        let relative = self.relative(path, call)?;
+        let (Some(name), false) = (relative.file_name().and_then(|name| name.to_str()), path.ends_with('/')) else {
+            return Err(refused(io::ErrorKind::IsADirectory));
+        };
+        let parent = self.directory(relative.parent().unwrap_or(Path::new("")));
+        let parent = parent.map_err(|error| PathError::io(&error, call, path))?;
+        if parent.leads_to_hidden(Path::new(name)) {
+            return Err(refused(io::ErrorKind::PermissionDenied));
+        }
+        match parent.0.dir.symlink_metadata(name) {
+            Ok(found) if found.is_file() => {}
+            Ok(found) if found.is_dir() => return Err(refused(io::ErrorKind::IsADirectory)),
+            Ok(found) if found.is_symlink() => {
+                return Err(PathError::new("EACCES", "a symbolic link", call, path));
+            }
+            Ok(_) => return Err(PathError::new("EINVAL", "not a regular file", call, path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(PathError::io(&error, call, path)),
+        }
+        let dir = parent.0.dir.try_clone().map_err(|error| PathError::io(&error, call, path))?;
+        Ok((dir, name.to_owned()))
     }
 
     /// Opens a regular file. `O_NONBLOCK`, so that a pipe left in the root can't hang the thread.
@@ -215,7 +288,7 @@ impl Root {
 
     /// What the handle is asked for: bounded, without NUL, and relative. An absolute path is taken when it names
     /// something beneath the root's own path; whether it really is beneath is the handle's decision.
-    fn relative<'p>(&self, path: &'p str, call: &'static str) -> Result<&'p Path, PathError> {
+    pub(crate) fn relative<'p>(&self, path: &'p str, call: &'static str) -> Result<&'p Path, PathError> {
         if path.len() > PATH_BYTES_MAX {
             let what = format!("path is longer than {PATH_BYTES_MAX} bytes");
             return Err(PathError::new("ENAMETOOLONG", what, call, path));
@@ -228,7 +301,7 @@ impl Root {
         }
         let given = Path::new(path);
         let relative = if given.is_absolute() {
-            let outside = || PathError::new("EACCES", "permission denied or outside of the root directory", call, path);
+            let outside = || PathError::new("EACCES", OUTSIDE, call, path);
             given.strip_prefix(&self.0.path).map_err(|_| outside())?
         } else {
             given
@@ -276,8 +349,6 @@ mod tests {
         {
             let error = root.read(path, 10).unwrap_err().to_string();
             assert!(error.starts_with("EACCES"), "{path}: {error}");
-            assert!(root.write(path, b"x").is_err(), "{path}");
-            assert!(!root.exists(path), "{path}");
         }
         assert_eq!(std::fs::read(secret).unwrap(), b"secret");
     }
@@ -296,19 +367,10 @@ mod tests {
         let absolute = inside.join("own/key");
         for path in ["own/key", "./sub/../own/key", "link/key", "db", "db-link", absolute.to_str().unwrap()] {
             assert!(root.read(path, 10).unwrap_err().to_string().starts_with("EACCES"), "{path}");
-            assert!(root.write(path, b"x").unwrap_err().to_string().starts_with("EACCES"), "{path}");
-            assert!(!root.exists(path), "{path}");
-        }
-        for path in ["own/new", "link/new", "db-wal"] {
-            assert!(root.write(path, b"x").unwrap_err().to_string().starts_with("EACCES"), "{path}");
-            assert!(!inside.join(path).exists(), "{path}");
         }
         assert_eq!(std::fs::read(inside.join("own/key")).unwrap(), b"secret");
         assert_eq!(std::fs::read(inside.join("db")).unwrap(), b"secret");
         assert_eq!(root.read("a", 10).unwrap(), b"hello");
-        root.write("database", b"longer than it was").unwrap();
-        root.write("database", b"short").unwrap();
-        assert_eq!(root.read("database", 20).unwrap(), b"short");
         let beneath = root.directory(Path::new("sub")).unwrap();
         assert!(beneath.read("../own/key", 10).is_err());
         let own = root.directory(Path::new("own"));
@@ -343,6 +405,5 @@ mod tests {
         let made = Command::new("mkfifo").arg(dir.path().join("root/pipe")).status().unwrap();
         assert!(made.success());
         assert!(root.read("pipe", 10).unwrap_err().to_string().starts_with("EINVAL"));
-        assert!(root.write("pipe", b"x").is_err());
     }
 }

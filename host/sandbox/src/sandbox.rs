@@ -177,6 +177,11 @@ impl Sandbox {
     pub fn image(&self) -> &Arc<Image> {
         &self.inner.image
     }
+
+    /// Why it can't be put away and be brought back without a script's noticing, if it can't: an open transaction, say.
+    pub fn pinned(&self) -> Option<&'static str> {
+        self.inner.store.data().pins()
+    }
 }
 
 impl Inner {

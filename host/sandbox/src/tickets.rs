@@ -209,11 +209,6 @@ impl Tickets {
         self.out.is_empty()
     }
 
-    /// Tickets that are out.
-    pub(crate) fn len(&self) -> usize {
-        self.out.len()
-    }
-
     /// When the next timer is due.
     pub(crate) fn next_timer(&self) -> Option<Instant> {
         self.timers.first().map(|(due, _)| *due)

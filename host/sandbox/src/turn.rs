@@ -146,6 +146,9 @@ impl Sandbox {
             Ok(if lingered { undefined() } else { answer })
         });
         let host = inner.store.data_mut();
+        if host.meter.exceeded().is_some() {
+            host.stopped();
+        }
         host.end();
         let (outcome, sound) = match answer {
             Ok(answer) => (sandbox::outcome(answer, &mut host.meter), true),

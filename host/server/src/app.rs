@@ -7,6 +7,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::config::Config;
 use crate::libraries::Libraries;
 use crate::registry::Registry;
+use crate::secrets::Secrets;
 use crate::worktrees::{Worktrees, WorktreesError};
 use crate::{api, clock, http};
 
@@ -20,6 +21,8 @@ pub struct App {
     pub registry: Registry,
     /// Files of libraries.
     pub libraries: Libraries,
+    /// What tenants keep sealed.
+    pub secrets: Secrets,
     /// Requests that are done once.
     pub idempotency: api::InProgress,
     /// Room for large bodies that arrive at once, KiB.
@@ -40,6 +43,9 @@ pub enum StartError {
     /// The operator's directories.
     #[error(transparent)]
     Worktrees(#[from] WorktreesError),
+    /// The key of secrets.
+    #[error("cannot open the key of secrets: {0}")]
+    Secrets(std::io::Error),
     /// A ceiling is out of what the engine is built for.
     #[error("ceiling: {0}")]
     Ceiling(#[from] model::LimitsError),
@@ -48,6 +54,8 @@ pub enum StartError {
 impl App {
     /// Opens the database and starts the engine. Blocks, on a new data directory for seconds.
     pub fn open(config: Config) -> Result<Arc<App>, StartError> {
+        // Before SQLite is used for anything else: what bounds its memory for guests is the process's for good.
+        sandbox::bounded_databases();
         config.ceiling.check(&model::Limits::MAX)?;
         let worktrees = Worktrees::open_roots(&config.worktree_roots, &config.own_paths())?;
         let options =
@@ -56,6 +64,8 @@ impl App {
         let defaults = sandbox::Config::default();
         let mut policy = sandbox::Policy::default();
         policy.programs.clone_from(&config.programs);
+        policy.private_networks.clone_from(&config.private_networks);
+        policy.env.clone_from(&config.env);
         let engine = sandbox::Engine::new(sandbox::Config {
             data_dir: config.data_dir.clone(),
             sessions_max: config.sessions_max,
@@ -66,11 +76,13 @@ impl App {
             ..defaults
         })?;
         let libraries = Libraries::new(config.library_cache.clone());
-        let registry = Registry::new(engine.clone(), store.clone(), libraries.clone(), worktrees, &config);
+        let secrets = Secrets::open(store.clone(), &config.data_dir).map_err(StartError::Secrets)?;
+        let registry =
+            Registry::new(engine.clone(), store.clone(), secrets.clone(), libraries.clone(), worktrees, &config);
         let idempotency = api::InProgress::default();
         // One of the largest always finds room.
         let body_room = Semaphore::new(Config::BODY_ROOM_KIB.max(config.body_bytes_max / 1_024 + 1));
-        Ok(Arc::new(App { store, engine, registry, libraries, idempotency, body_room, config }))
+        Ok(Arc::new(App { store, engine, registry, libraries, secrets, idempotency, body_room, config }))
     }
 
     /// Serves until `stop` resolves. Then no more connections are taken; what runs has [`Config::grace`] to finish and is

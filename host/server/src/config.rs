@@ -40,6 +40,10 @@ pub struct Config {
     pub epochs: bool,
     /// Programs that the module `exec` may start, by the name that scripts use; absolute paths.
     pub programs: BTreeMap<String, PathBuf>,
+    /// Networks beyond the public internet that `fetch` may reach where a template grants it.
+    pub private_networks: Vec<sandbox::Network>,
+    /// Variables that the module `env` may show, with their values; None is one that is not set.
+    pub env: BTreeMap<String, Option<String>>,
     /// No template's limits go above these; sessions of older templates are held to them too.
     pub ceiling: Limits,
     /// Largest request body, bytes.

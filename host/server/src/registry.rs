@@ -8,7 +8,7 @@ use model::{
     ErrorCode, Execution, ExecutionId, ExecutionStatus, LibraryName, Limits, Session as Row, SessionId, Settings,
     StartupFile, TenantId,
 };
-use sandbox::{Engine, Library, Recipe, Root, Sandbox, Setup};
+use sandbox::{Engine, Library, Recipe, Root, Sandbox, Services, Setup};
 use store::{NewSession, Store, WholeTemplate};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -17,8 +17,10 @@ use crate::builds::Builds;
 use crate::clock;
 use crate::config::Config;
 use crate::fault::Fault;
+use crate::kv::Stored;
 use crate::libraries::Libraries;
 use crate::run::{Executed, LiveRun, Place, Runner, What, again};
+use crate::secrets::Secrets;
 use crate::session::Session;
 use crate::worktrees::Worktrees;
 
@@ -34,6 +36,7 @@ pub struct Registry {
 struct Shared {
     engine: Engine,
     store: Store,
+    secrets: Secrets,
     libraries: Libraries,
     worktrees: Worktrees,
     live: Live,
@@ -126,11 +129,19 @@ enum Outlook {
 
 impl Registry {
     /// An empty registry.
-    pub fn new(engine: Engine, store: Store, libraries: Libraries, worktrees: Worktrees, config: &Config) -> Self {
+    pub fn new(
+        engine: Engine,
+        store: Store,
+        secrets: Secrets,
+        libraries: Libraries,
+        worktrees: Worktrees,
+        config: &Config,
+    ) -> Self {
         Registry {
             shared: Arc::new(Shared {
                 engine,
                 store,
+                secrets,
                 libraries,
                 worktrees,
                 live: Live::default(),
@@ -290,7 +301,7 @@ impl Shared {
                 "" => None,
                 path => Some(shared.worktrees.open(path)?),
             };
-            Ok((root.clone(), shared.look(&whole, root)))
+            Ok((root.clone(), shared.look(tenant, &whole, root)))
         };
         let (root, outlook) = blocking(look).await?.map_err(|fault| fault.with("template_id", template))?;
 
@@ -333,10 +344,13 @@ impl Shared {
     }
 
     /// Blocks, but never for as long as a build takes.
-    fn look(&self, whole: &WholeTemplate, root: Option<Root>) -> Outlook {
+    fn look(&self, tenant: TenantId, whole: &WholeTemplate, root: Option<Root>) -> Outlook {
         let WholeTemplate { template, settings, grants, .. } = whole.clone();
         let settings = Settings { limits: settings.limits.at_most(&self.ceiling), ..settings };
-        let setup = Setup { settings, root, grants, ..Setup::default() };
+        let mut services = Services::default();
+        services.key_values = Some(Arc::new(Stored { store: self.store.clone(), tenant }));
+        services.secrets = Some(self.secrets.of(tenant));
+        let setup = Setup { settings, root, grants, services };
         let libraries = match self.libraries(&template.libraries) {
             Ok(libraries) => libraries,
             Err(fault) => return Outlook::Failed(fault),

@@ -1,4 +1,5 @@
-//! Rows: templates, sessions, executions and their events, in one SQLite file. The only user of the database.
+//! Rows: templates, sessions, executions and their events, keys of scripts, in one SQLite file. Its only user: databases of
+//! scripts are files of their own (`sandbox`'s module `database`).
 //!
 //! One thread writes, and commits whatever has queued up in one transaction: an answer waits for its commit, requests
 //! that come together share one fsync. A few threads read. Callers await; no caller's thread ever waits for a disk.
@@ -8,9 +9,11 @@ mod error;
 mod events;
 mod executions;
 mod idempotency;
+mod kv;
 mod open;
 mod reader;
 mod rows;
+mod secrets;
 mod sessions;
 mod template_lists;
 mod templates;
@@ -26,7 +29,9 @@ pub use error::{Error, OpenError};
 pub use events::{EventLog, EventPage};
 pub use executions::{FinishedExecution, NewExecution};
 pub use idempotency::{Kept, Reserved};
+pub use kv::{KV_ENTRY_BYTES, KvChange, KvCondition, KvEntry, KvOutcome, KvPage};
 pub use rows::{Cursor, Page, Wanted};
+pub use secrets::{SECRETS_MAX, SecretRow};
 pub use sessions::NewSession;
 pub use template_lists::TEMPLATE_LIST_MAX;
 pub use templates::{NewTemplate, TemplateChange, WholeTemplate};

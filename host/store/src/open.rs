@@ -10,7 +10,12 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 use crate::{Check, OpenError, Options, Synchronous, executions};
 
 /// The schema, a file a version. Files are never edited once released: a change is a new one at the end.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_init.sql"), include_str!("migrations/0002_contract.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_init.sql"),
+    include_str!("migrations/0002_contract.sql"),
+    include_str!("migrations/0003_kv.sql"),
+    include_str!("migrations/0004_secrets.sql"),
+];
 
 /// `vmsy`, in SQLite's header: tells our files from those of other programs.
 const APPLICATION_ID: i32 = 0x766d_7379;

@@ -1,4 +1,4 @@
--- Schema 2 as SQLite has it after all migrations.
+-- Schema 4 as SQLite has it after all migrations.
 
 CREATE TABLE event_chunks (
     key       INTEGER PRIMARY KEY,
@@ -39,6 +39,38 @@ CREATE TABLE idempotency_keys (
     status     INTEGER,
     location   TEXT,
     body       BLOB,
+    UNIQUE (tenant, name)
+) STRICT;
+
+CREATE TABLE kv_entries (
+    key        INTEGER PRIMARY KEY,
+    tenant     BLOB NOT NULL REFERENCES tenants (id),
+    namespace  INTEGER NOT NULL REFERENCES kv_namespaces (key) ON DELETE CASCADE,
+    name       TEXT NOT NULL,
+    is_json    INTEGER NOT NULL CHECK (is_json IN (0, 1)),
+    value      BLOB NOT NULL,
+    version    INTEGER NOT NULL,
+    expires_at INTEGER,
+    UNIQUE (namespace, name)
+) STRICT;
+
+CREATE TABLE kv_namespaces (
+    key     INTEGER PRIMARY KEY,
+    tenant  BLOB NOT NULL REFERENCES tenants (id),
+    name    TEXT NOT NULL,
+    bytes   INTEGER NOT NULL CHECK (bytes >= 0),
+    version INTEGER NOT NULL,
+    UNIQUE (tenant, name)
+) STRICT;
+
+CREATE TABLE secrets (
+    key        INTEGER PRIMARY KEY,
+    tenant     BLOB NOT NULL REFERENCES tenants (id),
+    name       TEXT NOT NULL,
+    origins    TEXT NOT NULL,
+    sealed     BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
     UNIQUE (tenant, name)
 ) STRICT;
 
@@ -124,5 +156,7 @@ CREATE INDEX executions_by_session ON executions (session, key);
 CREATE INDEX executions_running ON executions (key) WHERE status = 'running';
 
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
+
+CREATE INDEX kv_entries_by_expiry ON kv_entries (expires_at) WHERE expires_at IS NOT NULL;
 
 CREATE INDEX sessions_by_status ON sessions (tenant, status, key);

@@ -26,6 +26,8 @@
   const facades = {
     __proto__: null,
     imports,
+    // What the web's classes know of themselves.
+    web: globalThis.__web,
     // What `require` answers: the default of the facade, or an object of what it exports by name.
     add(name, namespace, parts, globals) {
       modules[name] = hasOwn(namespace, "default") ? namespace.default : freeze({ ...namespace });

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wasmtime::component::Val;
 
 use super::linking::counted;
-use super::{Answer, Failure, Interface, Linking, Module, NO_GRANT_SCHEMA, NoGrant, always, grant_of};
+use super::{Answer, Failure, Interface, Linking, Module, NO_GRANT_SCHEMA, NoGrant, grant_of};
 
 /// The module.
 pub static ECHO: Module = Module {

@@ -217,6 +217,18 @@ impl Traffic for Vec<u8> {
     }
 }
 
+impl<T: Traffic> Traffic for std::sync::Arc<T> {
+    fn bytes(&self, store: &Store<'_>) -> usize {
+        (**self).bytes(store)
+    }
+}
+
+impl Traffic for Vec<String> {
+    fn bytes(&self, _: &Store<'_>) -> usize {
+        self.iter().map(String::len).sum()
+    }
+}
+
 impl<T: Traffic> Traffic for Option<T> {
     fn bytes(&self, store: &Store<'_>) -> usize {
         self.as_ref().map_or(0, |value| value.bytes(store))

@@ -1,10 +1,27 @@
 //! The native modules. One is: a WIT package in `wit/`, a Rust file here, an entry in [`ALL`], and perhaps a facade in
 //! JavaScript where Node's conventions want another shape than WIT's. The guest is neither edited nor rebuilt.
+mod crypto;
+mod csv;
+pub(crate) mod database;
 #[cfg(feature = "echo")]
 pub(crate) mod echo;
+mod env;
+mod exec;
+mod fetch;
 pub(crate) mod fs;
+mod kv;
 mod linking;
+mod markdown;
 pub(crate) mod node;
+mod os;
+mod secrets;
+mod template;
+mod time;
+mod timer;
+mod yaml;
+mod zlib;
+
+use std::any::Any;
 
 use serde::de::DeserializeOwned;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower};
@@ -13,9 +30,8 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::services::Policy;
 
-pub(crate) use linking::Linking;
-#[expect(unused_imports, reason = "for modules to come")]
-pub(crate) use linking::{Store, Traffic};
+pub use fetch::{Network, NetworkError, Origin};
+pub(crate) use linking::{Linking, Store, Traffic};
 
 /// A module that templates may list.
 pub struct Module {
@@ -66,7 +82,22 @@ pub struct Facade {
 
 /// The modules that an engine has unless it is told otherwise.
 pub(crate) static ALL: &[&Module] = &[
+    &crypto::MODULE,
+    &csv::MODULE,
+    &database::MODULE,
+    &env::MODULE,
+    &exec::MODULE,
+    &fetch::MODULE,
     &fs::MODULE,
+    &kv::MODULE,
+    &markdown::MODULE,
+    &os::MODULE,
+    &secrets::MODULE,
+    &template::MODULE,
+    &time::MODULE,
+    &timer::MODULE,
+    &yaml::MODULE,
+    &zlib::MODULE,
     &node::ASSERT,
     &node::BUFFER,
     &node::EVENTS,
@@ -76,7 +107,6 @@ pub(crate) static ALL: &[&Module] = &[
     &node::TIMERS,
     &node::URL,
     &node::UTIL,
-    //
 ];
 
 impl Module {
@@ -167,6 +197,33 @@ pub(crate) trait State: Send + Sized + 'static {
     fn open(grant: Self::Grant, host: &Host) -> Result<Self, Failure>;
     /// A run has ended, however it did: what must not outlive it is undone here.
     fn run_ended(&mut self) {}
+    /// A run was stopped, by a limit or by whoever cancelled it: nothing that it left half done goes on.
+    fn stopped(&mut self) {}
+    /// Why the session can't be put away and be brought back without a script's noticing, if it can't.
+    fn pins(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+/// What a session keeps of its modules, whatever the type.
+pub(crate) trait Kept: Any + Send {
+    fn run_ended(&mut self);
+    fn stopped(&mut self);
+    fn pins(&self) -> Option<&'static str>;
+}
+
+impl<S: State> Kept for S {
+    fn run_ended(&mut self) {
+        State::run_ended(self);
+    }
+
+    fn stopped(&mut self) {
+        State::stopped(self);
+    }
+
+    fn pins(&self) -> Option<&'static str> {
+        State::pins(self)
+    }
 }
 
 /// Why a host call fails: an Error in JavaScript with this `code` and `message`, as in Node.

@@ -14,26 +14,42 @@ const GLOBALS: &str = include_str!("../../js/types/globals.d.ts");
 pub(crate) fn declarations(module: &Module) -> String {
     let name = module.name;
     let body = match (&module.facade, &module.interface) {
-        (Some(facade), _) => facade.types.unwrap_or_default().to_owned(),
+        (Some(facade), _) => own_part(facade.types.unwrap_or_default()).to_owned(),
         // Our own WIT, compiled in; a test declares every module, so an error here can't reach a user.
         (None, Some(interface)) => of_interface(interface).unwrap_or_else(|error| format!("// {error:#}\n")),
         (None, None) => String::new(),
     };
-    let mut out = format!("/** {} */\ndeclare module \"{name}\" {{\n", module.docs.replace("*/", "* /"));
+    let mut out = format!("/** {} */\n", module.docs.replace("*/", "* /"));
+    block(&mut out, name, &body);
+    for (part, export) in module.parts {
+        let types = module.facade.as_ref().and_then(|facade| facade.types).unwrap_or_default();
+        match types.split_once(&part_mark(part)) {
+            Some((_, types)) => block(&mut out, part, own_part(types)),
+            None => block(&mut out, part, &format!("import {{ {export} }} from \"{name}\";\nexport = {export};\n")),
+        }
+    }
+    out
+}
+
+/// A module under its name, and under the one with `node:`.
+fn block(out: &mut String, name: &str, body: &str) {
+    out.push_str(&format!("declare module \"{name}\" {{\n"));
     for line in body.lines() {
         out.push_str(if line.is_empty() { "" } else { "  " });
         out.push_str(line);
         out.push('\n');
     }
     out.push_str(&format!("}}\ndeclare module \"node:{name}\" {{\n  export * from \"{name}\";\n}}\n"));
-    for (part, export) in module.parts {
-        for named in [(*part).to_owned(), format!("node:{part}")] {
-            out.push_str(&format!(
-                "declare module \"{named}\" {{\n  import {{ {export} }} from \"{name}\";\n  export = {export};\n}}\n"
-            ));
-        }
-    }
-    out
+}
+
+/// In hand-written declarations: what follows is those of a part.
+fn part_mark(part: &str) -> String {
+    format!("\n// part: {part}\n")
+}
+
+/// The declarations up to those of the next part.
+fn own_part(types: &str) -> &str {
+    types.split("\n// part: ").next().unwrap_or_default()
 }
 
 /// One function of a module, as its declarations say.

@@ -11,6 +11,7 @@ mod modules;
 mod openapi;
 mod operations;
 mod origin;
+mod secrets;
 mod sessions;
 mod stream;
 mod system;
@@ -59,6 +60,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/modules/{name}/types", get(modules::types))
         .route("/libraries", get(libraries::list))
         .route("/libraries/{name}", get(libraries::get).put(libraries::put).delete(libraries::remove))
+        .route("/secrets", get(secrets::list))
+        .route("/secrets/{name}", put(secrets::put).delete(secrets::remove))
         .route("/templates", get(templates::list))
         .route("/templates/{template_id}", get(templates::get).patch(templates::change).delete(templates::delete))
         .route("/templates/{template_id}/settings", get(templates::settings).patch(templates::change_settings))

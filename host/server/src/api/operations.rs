@@ -7,9 +7,10 @@ use model::ErrorCode::{
 use model::{Capability, ErrorCode, Event, Execution, Grant, LibraryName, ModuleName, Session, StartupFile, Template};
 
 use crate::libraries::LibraryFile;
+use crate::secrets::SecretFacts;
 
 use super::openapi::{Body, Operation, Parameter, schema};
-use super::{executions, libraries, modules, sessions, system, template_lists as lists, templates};
+use super::{executions, libraries, modules, secrets, sessions, system, template_lists as lists, templates};
 
 const fn query(name: &'static str, description: &'static str, schema: &'static str) -> Parameter {
     Parameter { name, place: "query", required: false, description, schema }
@@ -83,6 +84,13 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ..op("put", "/libraries/{name}", "putLibrary", "Install or replace a library: the body is its JavaScript") },
     Operation { answers: &[(200, json!(libraries::Removed))], errors: &[LibraryFailed],
         ..op("delete", "/libraries/{name}", "deleteLibrary", "Remove a library; sessions that live keep it") },
+
+    Operation { answers: &[(200, json!(Vec<SecretFacts>))],
+        ..op("get", "/secrets", "listSecrets", "Secrets by name, without their values") },
+    Operation { request: json!(secrets::Put), answers: &[(200, json!(SecretFacts))],
+        ..op("put", "/secrets/{name}", "putSecret", "Create or replace a secret; its value never comes out again") },
+    Operation { answers: &[(200, json!(secrets::Removed))],
+        ..op("delete", "/secrets/{name}", "deleteSecret", "Remove a secret") },
 
     Operation { parameters: &[LIMIT], answers: &[(200, json!(Vec<Template>))],
         ..op("get", "/templates", "listTemplates", "Templates, newest first") },

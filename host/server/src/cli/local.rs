@@ -20,7 +20,9 @@ use serde_json::value::RawValue;
 use super::interrupt::Interrupts;
 use super::printing::{self, Advice};
 use super::programs::Programs;
+use super::reach::Reach;
 use super::{EXIT_USAGE, Globals};
+use crate::kv::InMemory;
 
 /// Largest script or library that is read.
 const SOURCE_BYTES_MAX: u64 = 64 << 20;
@@ -42,6 +44,9 @@ pub struct ImageArgs {
     /// What scripts may start.
     #[command(flatten)]
     pub programs: Programs,
+    /// What else scripts may reach.
+    #[command(flatten)]
+    pub reach: Reach,
 }
 
 /// What a script may use.
@@ -138,6 +143,8 @@ pub struct Local {
     pub recipe: Recipe,
     /// What its modules may do.
     pub grants: Vec<Grant>,
+    /// What scripts keep for as long as this process lasts.
+    pub key_values: Arc<dyn sandbox::KeyValue>,
     /// Where images are kept, and what else survives this process.
     pub data_dir: PathBuf,
 }
@@ -151,6 +158,8 @@ impl Local {
         patiently(|| {
             let mut policy = Policy::default();
             policy.programs = args.programs.by_name();
+            policy.private_networks = args.reach.private_networks();
+            policy.env = args.reach.env();
             let config = Config {
                 policy,
                 data_dir: data_dir.clone(),
@@ -172,13 +181,14 @@ impl Local {
             }
             let recipe = Recipe { modules, libraries };
             let image = engine.image(&recipe).map_err(|error| image_error(error, &recipe))?;
-            Ok(Local { engine, image, recipe, grants, data_dir })
+            Ok(Local { engine, image, recipe, grants, key_values: InMemory::service(), data_dir })
         })
     }
 
     /// A new live heap.
     pub fn start(&self, limits: Limits, root: &Root) -> anyhow::Result<Sandbox> {
-        let setup = Setup { grants: self.grants.clone(), ..Setup::new(limits, Some(root.clone())) };
+        let mut setup = Setup { grants: self.grants.clone(), ..Setup::new(limits, Some(root.clone())) };
+        setup.services.key_values = Some(Arc::clone(&self.key_values));
         Ok(self.image.start(setup)?)
     }
 

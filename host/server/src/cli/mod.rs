@@ -18,8 +18,10 @@ mod log;
 mod ops;
 mod printing;
 mod programs;
+mod reach;
 mod repl;
 mod run;
+mod secret;
 mod serve;
 mod session;
 mod settings;
@@ -54,8 +56,8 @@ struct Flags {
     /// The database file that `serve` keeps templates, sessions and executions in; created if absent
     #[arg(long, global = true, value_name = "FILE", default_value = "vm-system.db")]
     db: PathBuf,
-    /// Directory for compiled images and their key: a cache, safe to delete while nothing runs.
-    /// `serve` keeps it in `.vm-system`; `run`, `repl` and `image` share the user's cache directory
+    /// Directory for compiled images and their key: a cache, safe to delete while nothing runs, but for `secrets.key`,
+    /// which `serve` can't open secrets without. `serve` keeps it in `.vm-system`; `run`, `repl` and `image` share the user's cache directory
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// The server that client commands talk to [default: http://127.0.0.1:3210]
@@ -124,6 +126,7 @@ enum Command {
     Image(image::Args),
     Template(template::Args),
     Session(session::Args),
+    Secret(secret::Args),
     Exec(exec::Args),
     Libs(libs::Args),
     Db(db::Args),
@@ -140,6 +143,7 @@ impl Command {
             Command::Image(args) => image::run(args, globals),
             Command::Template(args) => template::run(args, globals),
             Command::Session(args) => session::run(args, globals),
+            Command::Secret(args) => secret::run(args, globals),
             Command::Exec(args) => exec::run(args, globals),
             Command::Libs(args) => libs::run(args, globals),
             Command::Db(args) => db::run(args, globals),
@@ -158,7 +162,12 @@ impl Command {
             | Command::Image(_)
             | Command::Db(_)
             | Command::Completions(_) => false,
-            Command::Template(_) | Command::Session(_) | Command::Exec(_) | Command::Libs(_) | Command::Ops(_) => true,
+            Command::Template(_)
+            | Command::Session(_)
+            | Command::Secret(_)
+            | Command::Exec(_)
+            | Command::Libs(_)
+            | Command::Ops(_) => true,
         }
     }
 

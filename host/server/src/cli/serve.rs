@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::programs::Programs;
+use super::reach::Reach;
 use super::{Globals, printing};
 use crate::app::App;
 use crate::config::Config;
@@ -77,6 +78,9 @@ pub struct Args {
     /// What scripts may start.
     #[command(flatten)]
     programs: Programs,
+    /// What else scripts may reach.
+    #[command(flatten)]
+    reach: Reach,
     #[command(flatten)]
     ceiling: Ceiling,
 }
@@ -149,6 +153,8 @@ impl Args {
             threads: self.threads.map(usize::from),
             epochs: self.epochs,
             programs: self.programs.by_name(),
+            private_networks: self.reach.private_networks(),
+            env: self.reach.env(),
             ceiling: Limits {
                 cpu_ms: self.ceiling.max_cpu_ms,
                 wall_ms: self.ceiling.max_wall_ms,

@@ -1,0 +1,243 @@
+//! `crypto`: hashes, HMAC, key derivation, random numbers, signatures. Stateless: what a hash has come to travels to the guest
+//! and back, so nothing here would have to survive the process.
+mod encoding;
+mod hashing;
+mod signing;
+
+use wasmtime::component::{ComponentType, Lift, Lower, WasmList, WasmStr};
+
+use self::hashing::{Hashed, Keyed};
+use super::{Answer, Facade, Failure, Interface, Linking, Module, NO_GRANT_SCHEMA, NoGrant, Store, Traffic, grant_of};
+use crate::limits::{Verdict, host_text_bytes};
+
+/// Longest key that is derived.
+const DERIVED_BYTES_MAX: u32 = 1 << 20;
+/// Memory that one call of scrypt may take.
+const SCRYPT_BYTES_MAX: u64 = 64 << 20;
+/// Blocks that one call of scrypt may mix: half a second of a slow machine. It can't be stopped on its way.
+const SCRYPT_WORK_MAX: u64 = 1 << 20;
+
+pub(super) static MODULE: Module = Module {
+    name: "crypto",
+    version: "0.1.0",
+    docs: "Hashes, HMAC, key derivation, random numbers and signatures, as in Node; `subtle` as in browsers.",
+    interface: Some(Interface {
+        name: "vm:crypto/crypto@0.1.0",
+        wit: include_str!("../../../../wit/crypto/crypto.wit"),
+        link,
+    }),
+    facade: Some(Facade {
+        source: concat!(include_str!("checks.js"), include_str!("crypto.js"), include_str!("crypto/subtle.js")),
+        types: Some(include_str!("crypto.d.ts")),
+    }),
+    grant_schema: NO_GRANT_SCHEMA,
+    check_grant: grant_of::<NoGrant>,
+    limits: &[
+        (
+            "derived_bytes_max",
+            DERIVED_BYTES_MAX as u64,
+            "a longer key of pbkdf2 or scrypt is refused with ERR_OUT_OF_RANGE",
+        ),
+        (
+            "scrypt_memory_bytes_max",
+            SCRYPT_BYTES_MAX,
+            "128 * r * (N + p) beyond is refused with ERR_CRYPTO_INVALID_SCRYPT_PARAMS",
+        ),
+        ("scrypt_work_max", SCRYPT_WORK_MAX, "N * r * p beyond is refused with ERR_CRYPTO_INVALID_SCRYPT_PARAMS"),
+    ],
+    ..Module::BASE
+};
+
+/// What is hashed, in the guest's memory.
+#[derive(ComponentType, Lift)]
+#[component(variant)]
+enum Piece {
+    #[component(name = "text")]
+    Text(WasmStr),
+    #[component(name = "bytes")]
+    Bytes(WasmList<u8>),
+}
+
+impl Piece {
+    /// Hands the bytes on, without a copy where text is UTF-8 already.
+    fn with<T>(&self, store: &Store<'_>, f: impl FnOnce(&[u8]) -> T) -> wasmtime::Result<T> {
+        Ok(match self {
+            Piece::Text(text) => f(text.to_str(store)?.as_bytes()),
+            Piece::Bytes(bytes) => f(bytes.as_le_slice(store)),
+        })
+    }
+
+    fn to_vec(&self, store: &Store<'_>) -> wasmtime::Result<Vec<u8>> {
+        self.with(store, <[u8]>::to_vec)
+    }
+}
+
+impl Traffic for Piece {
+    fn bytes(&self, store: &Store<'_>) -> usize {
+        match self {
+            Piece::Text(text) => text.bytes(store),
+            Piece::Bytes(bytes) => bytes.len(),
+        }
+    }
+}
+
+impl Traffic for Vec<Piece> {
+    fn bytes(&self, store: &Store<'_>) -> usize {
+        self.iter().map(|piece| piece.bytes(store)).sum()
+    }
+}
+
+/// A secret and its point.
+#[derive(ComponentType, Lower)]
+#[component(record)]
+struct KeyPair {
+    secret: Vec<u8>,
+    point: Vec<u8>,
+}
+
+impl Traffic for KeyPair {
+    fn bytes(&self, _: &Store<'_>) -> usize {
+        self.secret.len() + self.point.len()
+    }
+}
+
+fn link(crypto: &mut Linking<'_>) -> wasmtime::Result<()> {
+    crypto.function("hashes", |_, (): ()| Ok((hashing::NAMES.map(str::to_owned).to_vec(),)))?;
+    crypto.function("hash-name", |store, (name,): (WasmStr,)| {
+        Ok((hashing::canonical(&name.to_str(&*store)?).map(str::to_owned),))
+    })?;
+    crypto.function("decode", |store, (text, encoding): (WasmStr, WasmStr)| {
+        let max = host_text_bytes(store.data().meter.limits().mem_mb);
+        Ok((encoding::decode(&text.to_str(&*store)?, &encoding.to_str(&*store)?, max),))
+    })?;
+    crypto.function("encode", |store, (bytes, encoding): (WasmList<u8>, WasmStr)| {
+        let max = host_text_bytes(store.data().meter.limits().mem_mb);
+        Ok((encoding::encode(bytes.as_le_slice(&*store), &encoding.to_str(&*store)?, max),))
+    })?;
+    type Hashing = (WasmStr, Option<Piece>, WasmList<u8>, Vec<Piece>);
+    crypto.function("absorb", |store, (name, key, state, pieces): Hashing| {
+        let hashed = hashed(store, &name, key.as_ref(), &state, &pieces)?;
+        Ok((hashed.map(|(hashed, _)| hashed.state()),))
+    })?;
+    crypto.function("digest", |store, (name, key, state, pieces): Hashing| {
+        let hashed = hashed(store, &name, key.as_ref(), &state, &pieces)?;
+        Ok((hashed.map(|(hashed, key)| hashed.finish(key.as_deref())),))
+    })?;
+    crypto.function(
+        "digest-text",
+        |store, (name, key, state, pieces, encoding): (WasmStr, Option<Piece>, WasmList<u8>, Vec<Piece>, WasmStr)| {
+            let hashed = hashed(store, &name, key.as_ref(), &state, &pieces)?;
+            let encoding = encoding.to_str(&*store)?;
+            let text = |(hashed, key): (Box<dyn Hashed>, Option<Vec<u8>>)| {
+                encoding::encode(&hashed.finish(key.as_deref()), &encoding, usize::MAX)
+            };
+            Ok((hashed.and_then(text),))
+        },
+    )?;
+    crypto.function("random-bytes", |store, (size,): (u32,)| {
+        let max = host_text_bytes(store.data().meter.limits().mem_mb);
+        if size as usize > max {
+            return Ok((Err(out_of_range("size", &format!("<= {max} in this session"), size)),));
+        }
+        let mut bytes = vec![0; size as usize];
+        Ok((random(&mut bytes).map(|()| bytes),))
+    })?;
+    crypto.function("random-uuid", |_, (): ()| {
+        let mut bytes = [0; 16];
+        Ok((random(&mut bytes).map(|()| uuid(bytes)),))
+    })?;
+    crypto.function("equal", |store, (a, b): (WasmList<u8>, WasmList<u8>)| {
+        Ok((signing::equal(a.as_le_slice(&*store), b.as_le_slice(&*store)),))
+    })?;
+    crypto.function(
+        "pbkdf2",
+        |store, (digest, password, salt, iterations, length): (WasmStr, Piece, Piece, u32, u32)| {
+            let digest = digest.to_str(&*store)?.into_owned();
+            let (password, salt) = (password.to_vec(store)?, salt.to_vec(store)?);
+            if iterations == 0 {
+                return Ok((Err(out_of_range("iterations", ">= 1", iterations)),));
+            }
+            if length > DERIVED_BYTES_MAX {
+                return Ok((Err(out_of_range("keylen", &format!("<= {DERIVED_BYTES_MAX}"), length)),));
+            }
+            let keyed = Keyed::new(&digest, &password);
+            Ok((keyed.and_then(|keyed| {
+                // Any number of iterations: the script's own clock is asked on the way.
+                keyed.pbkdf2(&salt, iterations, length as usize, || store.data_mut().meter.poll() == Verdict::Go)
+            }),))
+        },
+    )?;
+    crypto.function("scrypt", |store, (password, salt, n, r, p, length): (Piece, Piece, u32, u32, u32, u32)| {
+        Ok((scrypt(&password.to_vec(store)?, &salt.to_vec(store)?, n, r, p, length),))
+    })?;
+    crypto.function("hkdf", |store, (digest, key, salt, info, length): (WasmStr, Piece, Piece, Piece, u32)| {
+        let (key, salt, info) = (key.to_vec(store)?, salt.to_vec(store)?, info.to_vec(store)?);
+        Ok((hashing::hkdf(&digest.to_str(&*store)?, &key, &salt, &info, length as usize),))
+    })?;
+    signing::link(crypto)
+}
+
+/// A hash after these pieces, and the key when it is an HMAC.
+#[expect(clippy::type_complexity, reason = "said once")]
+fn hashed(
+    store: &mut Store<'_>,
+    name: &WasmStr,
+    key: Option<&Piece>,
+    state: &WasmList<u8>,
+    pieces: &[Piece],
+) -> wasmtime::Result<Answer<(Box<dyn Hashed>, Option<Vec<u8>>)>> {
+    let key = key.map(|key| key.to_vec(store)).transpose()?;
+    let begun = hashing::begin(&name.to_str(&*store)?, key.as_deref(), state.as_le_slice(&*store));
+    let mut hashed = match begun {
+        Ok(hashed) => hashed,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    for piece in pieces {
+        piece.with(store, |bytes| hashed.absorb(bytes))?;
+    }
+    Ok(Ok((hashed, key)))
+}
+
+fn random(bytes: &mut [u8]) -> Answer<()> {
+    getrandom::fill(bytes).map_err(|error| Failure::new("ERR_CRYPTO_OPERATION_FAILED", error.to_string()))
+}
+
+fn uuid(mut bytes: [u8; 16]) -> String {
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let mut text = encoding::hex(&bytes);
+    for at in [8, 13, 18, 23] {
+        text.insert(at, '-');
+    }
+    text
+}
+
+/// As Node says it.
+fn out_of_range(name: &str, range: &str, received: u32) -> Failure {
+    let message = format!("The value of \"{name}\" is out of range. It must be {range}. Received {received}");
+    Failure::new("ERR_OUT_OF_RANGE", message)
+}
+
+fn scrypt(password: &[u8], salt: &[u8], n: u32, r: u32, p: u32, length: u32) -> Answer<Vec<u8>> {
+    let wrong = |why: &str| Failure::new("ERR_CRYPTO_INVALID_SCRYPT_PARAMS", format!("Invalid scrypt params{why}"));
+    if n < 2 || !n.is_power_of_two() || r == 0 || p == 0 {
+        return Err(wrong(""));
+    }
+    if length > DERIVED_BYTES_MAX {
+        return Err(out_of_range("keylen", &format!("<= {DERIVED_BYTES_MAX}"), length));
+    }
+    let (n, r, p) = (u64::from(n), u64::from(r), u64::from(p));
+    // Each of them is below 2^32: only the products need care.
+    if r.saturating_mul(n + p).saturating_mul(128) > SCRYPT_BYTES_MAX + 128 * r {
+        return Err(wrong(&format!(": memory limit exceeded: 128 * r * (N + p) may be {SCRYPT_BYTES_MAX} bytes here")));
+    }
+    if n.saturating_mul(r).saturating_mul(p) > SCRYPT_WORK_MAX {
+        return Err(wrong(&format!(": N * r * p may be {SCRYPT_WORK_MAX} here")));
+    }
+    let params = scrypt::Params::new(n.trailing_zeros() as u8, r as u32, p as u32).map_err(|_| wrong(""))?;
+    let mut key = vec![0; length as usize];
+    if length > 0 {
+        scrypt::scrypt(password, salt, &params, &mut key).map_err(|_| wrong(""))?;
+    }
+    Ok(key)
+}

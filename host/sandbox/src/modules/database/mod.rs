@@ -1,0 +1,280 @@
+//! `database`: SQLite, in memory or in files beneath a directory of the session's root.
+//!
+//! Several layers, none of which trusts the others: `vfs` decides which files are touched, `rules` what SQL may say,
+//! `memory` how much is allocated, `operation` how long it takes.
+mod errors;
+mod live;
+mod memory;
+mod operation;
+mod queue;
+mod rules;
+mod values;
+mod vfs;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use wasmtime::component::WasmStr;
+
+use super::{Answer, Facade, Failure, Interface, Linking, Module, State, Store, read_grant};
+use crate::host::Host;
+use crate::limits::host_text_bytes;
+use crate::root::Root;
+
+pub use memory::bounded;
+
+use live::{Bounds, CURSORS_MAX, Live, Place, closed};
+use operation::Deadline;
+use queue::Database;
+use values::Parameters;
+
+/// Databases that a session may have open.
+const DATABASES_MAX: usize = 8;
+/// Largest quota that a grant may name, MiB.
+const SIZE_MB_MAX: u32 = 16 << 10;
+const MEMORY_MB_MAX: u32 = 1 << 10;
+
+pub(super) static MODULE: Module = Module {
+    name: "database",
+    version: "0.1.0",
+    docs: "SQLite databases, in memory or in files beneath a granted directory of the session's worktree.",
+    interface: Some(Interface {
+        name: "vm:database/database@0.1.0",
+        wit: include_str!("../../../../../wit/database/database.wit"),
+        link,
+    }),
+    facade: Some(Facade { source: include_str!("database.js"), types: Some(include_str!("database.d.ts")) }),
+    grant_schema: include_str!("grant.json"),
+    check_grant,
+    limits: &[
+        ("databases_max", DATABASES_MAX as u64, "opening another one fails with ETOOMANY"),
+        ("cursors_max", CURSORS_MAX as u64, "another iterator of the same database fails with ETOOMANY"),
+        ("value_bytes_max", rules::VALUE_BYTES_MAX as u64, "a larger text, blob or row is SQLITE_TOOBIG"),
+        ("sql_bytes_max", rules::SQL_BYTES_MAX as u64, "a longer statement is SQLITE_TOOBIG"),
+        ("busy_ms_max", live::BUSY.as_millis() as u64, "after waiting so long for another session's lock: SQLITE_BUSY"),
+    ],
+    ..Module::BASE
+};
+
+/// What a template's entry may say.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Grant {
+    path: String,
+    access: Access,
+    memory: bool,
+    size_mb: u32,
+    memory_mb: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Access {
+    ReadWrite,
+    ReadOnly,
+    None,
+}
+
+impl Default for Grant {
+    fn default() -> Grant {
+        Grant { path: ".".to_owned(), access: Access::ReadWrite, memory: true, size_mb: 64, memory_mb: 64 }
+    }
+}
+
+fn check_grant(config: &str) -> Result<(), String> {
+    let Grant { path, size_mb, memory_mb, .. } = read_grant(config)?;
+    if path.is_empty()
+        || Path::new(&path).is_absolute()
+        || Path::new(&path).components().any(|part| part.as_os_str() == "..")
+    {
+        return Err("path: a directory beneath the session's root, without `..`".to_owned());
+    }
+    for (name, given, most) in [("size_mb", size_mb, SIZE_MB_MAX), ("memory_mb", memory_mb, MEMORY_MB_MAX)] {
+        if !(1..=most).contains(&given) {
+            return Err(format!("{name}: {given} is not between 1 and {most}"));
+        }
+    }
+    Ok(())
+}
+
+/// A session's databases. Handles are numbers, and each keeps what it was opened with, so that it can be opened again.
+struct Databases {
+    grant: Grant,
+    root: Option<Root>,
+    bounds: Bounds,
+    open: BTreeMap<u32, Open>,
+    last: u32,
+    /// Runs of the session that were stopped.
+    stops: u32,
+}
+
+struct Open {
+    #[expect(dead_code, reason = "to open it again when a session that was put away comes back")]
+    dsn: String,
+    database: Arc<Database>,
+}
+
+impl State for Databases {
+    const MODULE: &'static str = "database";
+    type Grant = Grant;
+
+    fn open(grant: Grant, host: &Host) -> Answer<Databases> {
+        let bounds = Bounds {
+            account: memory::Account::new((grant.memory_mb as usize) << 20),
+            memory_mb: grant.memory_mb,
+            size_mb: grant.size_mb,
+            answer_bytes_max: host_text_bytes(host.meter.limits().mem_mb),
+            untaken: live::Untaken::default(),
+        };
+        Ok(Databases { grant, root: host.root.clone(), bounds, open: BTreeMap::new(), last: 0, stops: 0 })
+    }
+
+    fn stopped(&mut self) {
+        self.stops = self.stops.wrapping_add(1);
+        for open in self.open.values() {
+            open.database.undo();
+        }
+    }
+
+    fn pins(&self) -> Option<&'static str> {
+        let pinned = self.open.values().any(|open| open.database.is_pinned());
+        pinned.then_some("a transaction or an iterator of a database is open")
+    }
+}
+
+impl Databases {
+    fn open(&mut self, dsn: &str, deadline: &Deadline) -> Answer<u32> {
+        if self.open.len() >= DATABASES_MAX {
+            return Err(Failure::new("ETOOMANY", format!("more than {DATABASES_MAX} databases are open")));
+        }
+        let place = self.place(dsn)?;
+        let live = Live::open(place, self.bounds.clone(), deadline)?;
+        self.last = self.last.wrapping_add(1).max(1);
+        self.open.insert(self.last, Open { dsn: dsn.to_owned(), database: Database::new(live) });
+        Ok(self.last)
+    }
+
+    fn place(&self, dsn: &str) -> Answer<Place> {
+        let not_granted = |field, what: &str| Err(Failure::not_granted("database", field, what));
+        if dsn == ":memory:" {
+            return if self.grant.memory { Ok(Place::Memory) } else { not_granted("memory", "a database in memory") };
+        }
+        // To SQLite these are no paths: URIs with parameters, a temporary file, names of its own to come.
+        if dsn.is_empty()
+            || dsn.starts_with(':')
+            || dsn.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"))
+        {
+            let shown: String = dsn.chars().take(100).collect();
+            return Err(Failure::new(
+                "SQLITE_CANTOPEN",
+                format!("'{shown}': expected `:memory:` or the path of a file"),
+            ));
+        }
+        if self.grant.access == Access::None {
+            return not_granted("access", "a database in a file");
+        }
+        let cannot = |error: &dyn std::fmt::Display| Failure::new("SQLITE_CANTOPEN", error.to_string());
+        let root = self.root.as_ref().ok_or_else(|| cannot(&"this session has no root directory"))?;
+        let directory = root.directory(Path::new(&self.grant.path));
+        let directory = directory.map_err(|error| cannot(&format!("the granted directory: {error}")))?;
+        let (dir, name) = directory.place(dsn).map_err(|error| cannot(&error))?;
+        Ok(Place::File { dir, name, writable: self.grant.access == Access::ReadWrite })
+    }
+
+    fn get(&self, handle: u32) -> Answer<Arc<Database>> {
+        self.open.get(&handle).map(|open| Arc::clone(&open.database)).ok_or_else(closed)
+    }
+}
+
+fn link(databases: &mut Linking<'_>) -> wasmtime::Result<()> {
+    databases.function("open", |store, (dsn,): (WasmStr,)| {
+        let dsn = dsn.to_str(&*store)?.into_owned();
+        let deadline = deadline(store);
+        Ok((store.data_mut().state::<Databases>().and_then(|open| open.open(&dsn, &deadline)),))
+    })?;
+    databases.function("close", |store, (handle,): (u32,)| {
+        let deadline = deadline(store);
+        let closed = store.data_mut().state::<Databases>().map(|open| {
+            if let Some(open) = open.open.remove(&handle) {
+                open.database.close(&deadline);
+            }
+        });
+        Ok((closed,))
+    })?;
+    databases
+        .function("transaction", |store, (handle,): (u32,)| Ok((now(store, handle, |live| Ok(live.transaction())),)))?;
+    databases.function("stops", |store, (): ()| {
+        Ok((store.data_mut().state::<Databases>().map_or(0, |databases| databases.stops),))
+    })?;
+    databases.function("describe", |store, (handle, sql): (u32, String)| {
+        Ok((now(store, handle, |live| live.describe(&sql)),))
+    })?;
+    databases.function("query", |store, (handle, sql, given, rows_max): (u32, String, Parameters, u32)| {
+        Ok((now(store, handle, |live| live.query(&sql, &given, rows_max)),))
+    })?;
+    databases.function("run", |store, (handle, sql, given): (u32, String, Parameters)| {
+        Ok((now(store, handle, |live| live.run(&sql, &given)),))
+    })?;
+    databases.asynchronous(
+        "query-later",
+        |store, (handle, sql, given, rows_max): (u32, String, Parameters, u32)| {
+            Ok(later(store, handle, move |live| live.kept(|live| live.query(&sql, &given, rows_max))))
+        },
+    )?;
+    databases.asynchronous("run-later", |store, (handle, sql, given): (u32, String, Parameters)| {
+        Ok(later(store, handle, move |live| live.run(&sql, &given)))
+    })?;
+    databases.function("cursor", |store, (handle, sql, given): (u32, String, Parameters)| {
+        Ok((now(store, handle, |live| live.cursor(&sql, &given)),))
+    })?;
+    databases.function("fetch", |store, (handle, cursor): (u32, u32)| {
+        Ok((now(store, handle, |live| live.fetch(cursor)),))
+    })?;
+    databases.asynchronous("fetch-later", |store, (handle, cursor): (u32, u32)| {
+        Ok(later(store, handle, move |live| live.kept(|live| live.fetch(cursor))))
+    })?;
+    databases.function("close-cursor", |store, (handle, cursor): (u32, u32)| {
+        let closed = now(store, handle, |live| {
+            live.close_cursor(cursor);
+            Ok(())
+        });
+        // That of a database that is closed is closed as well.
+        Ok((closed.or_else(|failure| if failure.code == "SQLITE_MISUSE" { Ok(()) } else { Err(failure) }),))
+    })
+}
+
+fn now<T>(store: &mut Store<'_>, handle: u32, work: impl FnOnce(&mut Live) -> Answer<T>) -> Answer<T> {
+    let deadline = deadline(store);
+    store.data_mut().state::<Databases>()?.get(handle)?.now(&deadline, work)
+}
+
+fn later<T, W>(
+    store: &mut Store<'_>,
+    handle: u32,
+    work: W,
+) -> Answer<impl Future<Output = Answer<T>> + Send + use<T, W>>
+where
+    T: Send + 'static,
+    W: FnOnce(&mut Live) -> Answer<T> + Send + 'static,
+{
+    let deadline = deadline(store);
+    let database = store.data_mut().state::<Databases>()?.get(handle)?;
+    Ok(database.later(deadline, work))
+}
+
+fn deadline(store: &Store<'_>) -> Deadline {
+    let meter = &store.data().meter;
+    let elsewhere = Arc::clone(meter.elsewhere());
+    let elsewhere_then = elsewhere.load(std::sync::atomic::Ordering::Relaxed);
+    Deadline {
+        stop: meter.stop().clone(),
+        wall_end: meter.wall_end(),
+        cpu_left: Duration::from_millis(meter.limits().cpu_ms.into()).saturating_sub(meter.cpu()),
+        elsewhere,
+        elsewhere_then,
+        dropped: Arc::default(),
+    }
+}

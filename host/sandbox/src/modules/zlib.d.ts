@@ -1,0 +1,62 @@
+export type Data = string | ArrayBufferView | ArrayBuffer;
+export interface Options {
+  /** 0 to 9, or -1 for what is usual. */
+  level?: number;
+  /** Longest result, in bytes; past it an Error with the code `ERR_BUFFER_TOO_LARGE`. */
+  maxOutputLength?: number;
+}
+export interface BrotliOptions {
+  /** 0 to 11. */
+  quality?: number;
+  params?: Record<number, number>;
+  maxOutputLength?: number;
+}
+export type Callback = (error: Error | null, result: Uint8Array) => void;
+export const constants: Readonly<Record<string, number>>;
+/** The CRC-32 of the data, going on from another. */
+export function crc32(data: Data, value?: number): number;
+/** Compresses as gzip. */
+export function gzipSync(buffer: Data, options?: Options): Uint8Array;
+export function gzip(buffer: Data, options?: Options): Promise<Uint8Array>;
+export function gzip(buffer: Data, callback: Callback): void;
+export function gzip(buffer: Data, options: Options, callback: Callback): void;
+/** What was compressed as gzip. */
+export function gunzipSync(buffer: Data, options?: Options): Uint8Array;
+export function gunzip(buffer: Data, options?: Options): Promise<Uint8Array>;
+export function gunzip(buffer: Data, callback: Callback): void;
+export function gunzip(buffer: Data, options: Options, callback: Callback): void;
+/** Compresses as zlib. */
+export function deflateSync(buffer: Data, options?: Options): Uint8Array;
+export function deflate(buffer: Data, options?: Options): Promise<Uint8Array>;
+export function deflate(buffer: Data, callback: Callback): void;
+export function deflate(buffer: Data, options: Options, callback: Callback): void;
+/** What was compressed as zlib. */
+export function inflateSync(buffer: Data, options?: Options): Uint8Array;
+export function inflate(buffer: Data, options?: Options): Promise<Uint8Array>;
+export function inflate(buffer: Data, callback: Callback): void;
+export function inflate(buffer: Data, options: Options, callback: Callback): void;
+/** Compresses without a header. */
+export function deflateRawSync(buffer: Data, options?: Options): Uint8Array;
+export function deflateRaw(buffer: Data, options?: Options): Promise<Uint8Array>;
+export function deflateRaw(buffer: Data, callback: Callback): void;
+export function deflateRaw(buffer: Data, options: Options, callback: Callback): void;
+/** What was compressed without a header. */
+export function inflateRawSync(buffer: Data, options?: Options): Uint8Array;
+export function inflateRaw(buffer: Data, options?: Options): Promise<Uint8Array>;
+export function inflateRaw(buffer: Data, callback: Callback): void;
+export function inflateRaw(buffer: Data, options: Options, callback: Callback): void;
+/** What was compressed as gzip or zlib. */
+export function unzipSync(buffer: Data, options?: Options): Uint8Array;
+export function unzip(buffer: Data, options?: Options): Promise<Uint8Array>;
+export function unzip(buffer: Data, callback: Callback): void;
+export function unzip(buffer: Data, options: Options, callback: Callback): void;
+/** Compresses as brotli. */
+export function brotliCompressSync(buffer: Data, options?: BrotliOptions): Uint8Array;
+export function brotliCompress(buffer: Data, options?: BrotliOptions): Promise<Uint8Array>;
+export function brotliCompress(buffer: Data, callback: Callback): void;
+export function brotliCompress(buffer: Data, options: BrotliOptions, callback: Callback): void;
+/** What was compressed as brotli. */
+export function brotliDecompressSync(buffer: Data, options?: BrotliOptions): Uint8Array;
+export function brotliDecompress(buffer: Data, options?: BrotliOptions): Promise<Uint8Array>;
+export function brotliDecompress(buffer: Data, callback: Callback): void;
+export function brotliDecompress(buffer: Data, options: BrotliOptions, callback: Callback): void;
