@@ -15,6 +15,8 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("/modules", &["GET"]),
     ("/modules/fs", &["GET"]),
     ("/modules/fs/types", &["GET"]),
+    ("/secrets", &["GET"]),
+    ("/secrets/x", &["PUT", "DELETE"]),
     ("/libraries", &["GET"]),
     ("/libraries/installed-1.0.0", &["GET", "PUT", "DELETE"]),
     ("/openapi.json", &["GET"]),
