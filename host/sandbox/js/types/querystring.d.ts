@@ -18,3 +18,5 @@ const querystring: {
   encode: typeof stringify;
 };
 export default querystring;
+/** The bytes of a percent-encoded text; what is no escape stays as it is. */
+export function unescapeBuffer(text: string, decodeSpaces?: boolean): Uint8Array;
