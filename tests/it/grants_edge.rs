@@ -1,12 +1,15 @@
-//! Each grant from both sides: just inside works, just outside fails with a code, and with a message that names the field which
-//! would have to say otherwise. What cases prove already (`tests/cases/{fs,kv,exec,secrets}`, `fetch.rs`, `secrets.rs`) is not here again.
+//! Each grant from both sides: just inside works, just outside fails with a code, and with a message that names the
+//! field which would have to say otherwise. What is proven elsewhere (`tests/cases/{fs,kv,exec,secrets}`, `fetch.rs`,
+//! `secrets.rs`) is not here again.
 use serde_json::{Value, json};
 
 use crate::harness::{Server, run_js, shared_images, vm_in};
 use crate::web::Web;
 
 /// `await failed(f)` in scripts: `worked`, or code and message.
-const FAILED: &str = "var failed = async (f) => { try { await f(); return 'worked'; } catch (e) { return `${e.code} ${e.message}`; } };\n";
+const FAILED: &str = "var failed = async (f) => {
+    try { await f(); return 'worked'; } catch (e) { return `${e.code} ${e.message}`; }
+};\n";
 
 /// Runs a script with modules and their grants in a directory that has these files; its lines.
 #[track_caller]
@@ -65,7 +68,8 @@ fn fs_quotas_hold_for_promises_and_streams() {
         "const fs = require('fs'), p = fs.promises;
         console.log(await failed(() => p.writeFile('a', 'x'.repeat(1024))));
         const stream = (name, bytes) => new Promise((resolve, reject) => {
-            const out = fs.createWriteStream(name).on('error', reject); out.write(new Uint8Array(bytes)); out.end(resolve); });
+            const out = fs.createWriteStream(name).on('error', reject);
+            out.write(new Uint8Array(bytes)); out.end(resolve); });
         console.log(await failed(() => stream('b', 1000)), await failed(() => p.appendFile('a', 'x'.repeat(24))));
         console.log(await failed(() => p.appendFile('a', 'x')));
         console.log(await failed(() => stream('b', 1)), fs.statSync('a').size);
@@ -135,21 +139,22 @@ fn database_access() {
         console.log(await failed(() => open('new.db')));
         console.log(require('fs').readdirSync('.').join(), require('fs').statSync('a.db').size);",
     );
-    let refused = "SQLITE_READONLY attempt to write a readonly database: `access` of module 'database' in the template is read-only";
+    let refused = "SQLITE_READONLY attempt to write a readonly database: \
+        `access` of module 'database' in the template is read-only";
     assert_eq!(
         out,
         [
             "1 worked",
             refused,
             refused,
-            "SQLITE_CANTOPEN unable to open database file (none is made: `access` of module 'database' in the template is read-only)",
+            "SQLITE_CANTOPEN unable to open database file \
+                (none is made: `access` of module 'database' in the template is read-only)",
             "a.db 0",
         ]
     );
 }
 
-/// `size_mb` holds for databases in memory and transactions as for files; a database that is too large already can be read and
-/// made smaller.
+/// `size_mb` holds in transactions as well, and a full database can be read and made smaller.
 #[test]
 fn database_size() {
     let out = lines(
@@ -160,8 +165,10 @@ fn database_size() {
         db.exec('CREATE TABLE t (x)');
         console.log(await failed(() => db.exec('INSERT INTO t VALUES (zeroblob(1000000))')));
         console.log(await failed(() => db.exec('INSERT INTO t VALUES (zeroblob(50000))')));
-        console.log(await failed(() => db.promises.transaction(async (tx) => { await tx.promises.exec('INSERT INTO t VALUES (zeroblob(50000))'); })));
-        console.log(db.query('SELECT count(*) AS n FROM t')[0].n, db.exec('DELETE FROM t').rowsAffected, await failed(() => db.exec('INSERT INTO t VALUES (zeroblob(1000000))')));",
+        console.log(await failed(() => db.promises.transaction((tx) =>
+            tx.promises.exec('INSERT INTO t VALUES (zeroblob(50000))'))));
+        console.log(db.query('SELECT count(*) AS n FROM t')[0].n, db.exec('DELETE FROM t').rowsAffected,
+            await failed(() => db.exec('INSERT INTO t VALUES (zeroblob(1000000))')));",
     );
     let full = "SQLITE_FULL database or disk is full (size_mb of the grant: 1 MiB a database)";
     assert_eq!(out, ["worked", full, full, "1 1 worked"]);
@@ -226,7 +233,8 @@ fn fetch_names_its_fields() {
     };
     let out = run(
         json!({}),
-        "console.log(await failed(() => fetch('WEB/hello')), await failed(() => fetch('WEB/hello', { method: 'HEAD' })));
+        "console.log(await failed(() => fetch('WEB/hello')),
+            await failed(() => fetch('WEB/hello', { method: 'HEAD' })));
         console.log(await failed(() => fetch('WEB/hello', { method: 'POST' })));
         console.log(await failed(() => fetch('WEB0/hello')));
         console.log(await failed(() => fetch('WEB/redirect?302,http://127.0.0.1:1/')));
@@ -338,7 +346,8 @@ fn env_names_and_how_many() {
         let names: Vec<String> = (0..count).map(|at| format!("VM_EDGE_{at}")).collect();
         format!("env={}", json!({ "names": names, "values": { "VM_EDGE_0": "mine" } }))
     };
-    let script = "const env = require('env'); console.log(env.get('VM_EDGE_0'), env.has('VM_EDGE'), Object.keys(env.all()).length)";
+    let script = "const env = require('env');
+        console.log(env.get('VM_EDGE_0'), env.has('VM_EDGE'), Object.keys(env.all()).length)";
     let ran = run_js(&["--module", &named(999)], script);
     assert_eq!((ran.status, ran.stdout.as_str()), (Some(0), "mine false 1\n"), "values need no operator: {ran:?}");
     let refused = run_js(&["--module", &named(1_000)], script);
@@ -347,12 +356,14 @@ fn env_names_and_how_many() {
         &[],
         &[("env", json!({ "names": ["VM_EDGE"], "values": {} }))],
         &[],
-        "console.log(await failed(() => require('env').get('VM_EDGE'))); console.log(await failed(() => require('env').get('OTHER')));",
+        "console.log(await failed(() => require('env').get('VM_EDGE')));
+        console.log(await failed(() => require('env').get('OTHER')));",
     );
     assert_eq!(
         out,
         [
-            "NOT_GRANTED VM_EDGE: `names` of module 'env' in the template grants it, the operator does not: --allow-env VM_EDGE",
+            "NOT_GRANTED VM_EDGE: `names` of module 'env' in the template grants it, the operator does not: \
+                --allow-env VM_EDGE",
             "worked",
         ]
     );
@@ -373,7 +384,8 @@ fn exec_bounds_every_way() {
         };
         for (const way of Object.values(ways)) {
             const sh = (text, options) => failed(() => way('sh', ['-c', text], options));
-            console.log(await sh('head -c 1024 /dev/zero; head -c 1024 /dev/zero >&2'), await sh('sleep 0.01'), await sh('exit 0', { env: { FREE: '1' } }));
+            console.log(await sh('head -c 1024 /dev/zero; head -c 1024 /dev/zero >&2'),
+                await sh('sleep 0.01'), await sh('exit 0', { env: { FREE: '1' } }));
             console.log(await sh('head -c 1024 /dev/zero; head -c 1025 /dev/zero >&2'));
             console.log(await sh('sleep 30', { timeout: 60000 }));
             console.log(await sh('exit 0', { env: { TZ: 'CET' } }));
@@ -383,9 +395,11 @@ fn exec_bounds_every_way() {
     let way = [
         "worked worked worked",
         "ENOBUFS ENOBUFS: the program wrote more than `output_kb` of module 'exec' in the template allows",
-        "ETIMEDOUT ETIMEDOUT: the program took longer than 1500 ms and was killed (`timeout`, or `timeout_ms` of module 'exec' in the template)",
+        "ETIMEDOUT ETIMEDOUT: the program took longer than 1500 ms and was killed \
+            (`timeout`, or `timeout_ms` of module 'exec' in the template)",
         "NOT_GRANTED the variable 'TZ': not granted; `env` of module 'exec' in the template would have to",
-        "NOT_GRANTED 'ls' (among those of serve --allow-exec): not granted; `programs` of module 'exec' in the template would have to",
+        "NOT_GRANTED 'ls' (among those of serve --allow-exec): not granted; \
+            `programs` of module 'exec' in the template would have to",
     ];
     assert_eq!(out, [way, way, way].concat());
 }

@@ -166,7 +166,8 @@ fn host(api: &Api) -> Host {
             { "name": "fs" }, { "name": "timer" },
             { "name": "secrets", "config": { "names": ["SHOP"] } },
             { "name": "fetch", "config": {
-                "origins": [api.url], "methods": ["GET", "POST"], "private": true, "secrets": { "SHOP": [api.url] }, "audit": true } },
+                "origins": [api.url], "methods": ["GET", "POST"], "private": true,
+                "secrets": { "SHOP": [api.url] }, "audit": true } },
         ],
         "settings": { "limits": { "wall_ms": 20_000, "cpu_ms": 10_000 } },
     });
@@ -200,8 +201,9 @@ const CLIENT: &str = r"
             try {
                 const response = await fetch(url, { ...init, signal: AbortSignal.any(limits) });
                 if (response.ok) return { response, attempt };
-                const error = Object.assign(new Error(`${response.status} ${(await response.json()).error}`), { status: response.status });
-                if (response.status < 500) throw Object.assign(error, { final: true });
+                const { status } = response;
+                const error = Object.assign(new Error(`${status} ${(await response.json()).error}`), { status });
+                if (status < 500) throw Object.assign(error, { final: true });
                 if (attempt === attempts) throw error;
                 await sleep(Number(response.headers.get('retry-after') ?? 1) * 1000 + 5 * 2 ** attempt);
             } catch (error) {
@@ -218,11 +220,14 @@ fn a_busy_api_and_a_token_that_nobody_sees() {
     let host = host(&api);
     let order = r"
         const { ref } = require('secrets');
-        const headers = { authorization: `Bearer ${ref('SHOP')}`, 'content-type': 'application/json', 'idempotency-key': 'order-1' };
-        const { response, attempt } = await call('API/private/orders', { method: 'POST', headers, body: JSON.stringify({ what: 'tea', grams: 250 }) });
+        const headers = { authorization: `Bearer ${ref('SHOP')}`, 'content-type': 'application/json',
+            'idempotency-key': 'order-1' };
+        const body = JSON.stringify({ what: 'tea', grams: 250 });
+        const { response, attempt } = await call('API/private/orders', { method: 'POST', headers, body });
         const made = await response.json();
         require('fs').writeFileSync('order.json', JSON.stringify({ headers, made }, null, 2));
-        [attempt, response.status, response.headers.get('location'), made.id, made.order.what, made.key, headers.authorization, made.seen].join('\n')";
+        [attempt, response.status, response.headers.get('location'), made.id, made.order.what, made.key,
+            headers.authorization, made.seen].join('\n')";
     let out = host.run(&api, &format!("{CLIENT}{order}"));
     let placeholder = "Bearer {{secret:SHOP}}";
     assert_eq!(out, ["3", "201", "/private/orders/7", "7", "tea", "order-1", placeholder, placeholder]);
@@ -238,14 +243,17 @@ fn a_busy_api_and_a_token_that_nobody_sees() {
     // Whatever a script makes of the reference, it is no token. A client's fault is not tried again.
     let wrong = r"const { ref } = require('secrets');
         const tried = [];
-        for (const authorization of [`Bearer ${btoa(ref('SHOP'))}`, `Bearer ${[...String(ref('SHOP'))].reverse().join('')}`, undefined])
-            tried.push(await call('API/private/orders', { headers: authorization ? { authorization } : {} }).catch((e) => e.message));
+        const backwards = [...String(ref('SHOP'))].reverse().join('');
+        const encoded = btoa(ref('SHOP'));
+        for (const headers of [{ authorization: `Bearer ${encoded}` }, { authorization: `Bearer ${backwards}` }, {}])
+            tried.push(await call('API/private/orders', { headers }).catch((e) => e.message));
         tried.join('\n')";
     assert_eq!(host.run(&api, &format!("{CLIENT}{wrong}")), ["401 who are you?"; 3]);
     assert_eq!(api.requests().len(), 6);
     // It is not sent where it is not in a header, and what is sent is not in the log.
     let body = r"const { ref } = require('secrets');
-        const r = await fetch('API/nothing?token=' + encodeURIComponent(ref('SHOP')), { method: 'POST', body: String(ref('SHOP')) });
+        const token = String(ref('SHOP'));
+        const r = await fetch('API/nothing?token=' + encodeURIComponent(token), { method: 'POST', body: token });
         r.status";
     assert_eq!(host.run(&api, body), ["404"]);
     let (_, target, _, body) = api.requests().pop().unwrap();
@@ -275,7 +283,8 @@ fn pages_one_after_the_other() {
     assert_eq!(host.run(&api, &format!("{CLIENT}{script}")), ["23", "23", "23", "12"]);
     assert_eq!(api.calls("/things"), 3 + 2);
     // All pages at once, in order.
-    let script = "(await Promise.all([1, 2, 3].map(async (page) => (await fetch(`API/things?page=${page}`)).json()))).flat().map(({ id }) => id).join()";
+    let script = "const page = async (number) => (await fetch(`API/things?page=${number}`)).json();
+        (await Promise.all([1, 2, 3].map(page))).flat().map(({ id }) => id).join()";
     let all: Vec<String> = (1..=23).map(|id| id.to_string()).collect();
     assert_eq!(host.run(&api, script), [all.join(",")]);
 }
@@ -314,7 +323,8 @@ fn a_body_line_by_line() {
         "const file = require('fs').createWriteStream('copy.ndjson');
          for await (const piece of (await fetch('API/stream')).body) file.write(piece);
          await new Promise((resolve) => file.end(resolve));
-         require('fs').readFileSync('copy.ndjson').trim().split('\\n').map((line) => JSON.parse(line).at).join() === Array.from({ length: 50 }, (_, at) => at).join()",
+         const copied = require('fs').readFileSync('copy.ndjson').trim().split('\\n');
+         copied.map((line) => JSON.parse(line).at).join() === Array.from({ length: 50 }, (_, at) => at).join()",
     );
     assert_eq!(copied, ["true"]);
 }
@@ -324,20 +334,26 @@ fn deadlines_and_giving_up() {
     let api = Api::start();
     let host = host(&api);
     // Late once, and tried again.
-    let late = "const { response, attempt } = await call('API/late', { timeout: 150 }); [attempt, (await response.json()).call].join()";
+    let late = "const { response, attempt } = await call('API/late', { timeout: 150 });
+        [attempt, (await response.json()).call].join()";
     assert_eq!(host.run(&api, &format!("{CLIENT}{late}")), ["2,2"]);
     // A body that stalls ends with the signal, whole or in pieces.
     let stalls = r"
         const out = [];
-        await fetch('API/stalls', { signal: AbortSignal.timeout(100) }).then((r) => r.text()).catch((e) => out.push(e.name));
+        await fetch('API/stalls', { signal: AbortSignal.timeout(100) }).then((r) => r.text())
+            .catch((e) => out.push(e.name));
         const controller = new AbortController();
         const response = await fetch('API/stalls', { signal: controller.signal });
         try {
-            for await (const piece of response.body) { out.push(new TextDecoder().decode(piece)); controller.abort(new Error('enough')); }
+            for await (const piece of response.body) {
+                out.push(new TextDecoder().decode(piece));
+                controller.abort(new Error('enough'));
+            }
         } catch (e) { out.push(e.message); }
         // The first of several that answers; the others are given up.
         const race = new AbortController();
-        const first = await Promise.any(['/stalls', '/things?page=3', '/stalls'].map(async (path) => (await fetch('API' + path, { signal: race.signal })).json()));
+        const get = async (path) => (await fetch('API' + path, { signal: race.signal })).json();
+        const first = await Promise.any(['/stalls', '/things?page=3', '/stalls'].map(get));
         race.abort();
         out.push(first.length);
         await call('API/things', { signal: race.signal }).catch((e) => out.push(e.name));

@@ -253,8 +253,8 @@ async fn drive(
     };
     let late = || -> Answer<()> {
         let text = format!(
-            "ETIMEDOUT: the program took longer than {} ms and was killed (`timeout`, or `timeout_ms` of module 'exec' in the \
-             template)",
+            "ETIMEDOUT: the program took longer than {} ms and was killed \
+             (`timeout`, or `timeout_ms` of module 'exec' in the template)",
             time.as_millis()
         );
         Err(Failure::new("ETIMEDOUT", text))
