@@ -25,7 +25,7 @@ macro_rules! directories {
 }
 directories!(
     ambient, builtins, console, crypto, csv, database, env, errors, exec, fetch, fs, kv, language, markdown, modules,
-    node, os, secrets, template, time, timer, typescript, values, web, yaml, zlib,
+    node, os, scripts, secrets, template, time, timer, typescript, values, web, yaml, zlib,
     //
 );
 

@@ -3,11 +3,12 @@
 //   node compare.mjs [--write] CASE...
 //
 // With --write a case's expectations become node's answers, one for each line that has a `console.log(`. A case that says
-// `// not-node: why` expects something else than Node's answers, and is left alone.
+// `// not-node: why` expects something else than Node's answers, and is left alone. What a case says of files is so for node, too:
+// it runs in a directory that has them.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 const write = process.argv[2] === '--write';
 const HEAD = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url); ";
@@ -18,7 +19,13 @@ for (const path of process.argv.slice(write ? 3 : 2)) {
   if (source.includes('// not-node:')) continue;
   const copy = join(folder, 'case.mjs');
   writeFileSync(copy, HEAD + source);
-  const { stdout, stderr } = spawnSync(process.execPath, ['--no-warnings', copy], { encoding: 'utf8', env: { TZ: 'UTC' } });
+  const cwd = mkdtempSync(join(folder, 'root-'));
+  for (const [, name, text] of source.matchAll(/\/\/ file: (\S+) ?(.*)$/gm)) {
+    mkdirSync(dirname(join(cwd, name)), { recursive: true });
+    writeFileSync(join(cwd, name), text);
+  }
+  for (const [, name, target] of source.matchAll(/\/\/ link: (\S+) (.*)$/gm)) symlinkSync(target, join(cwd, name));
+  const { stdout, stderr } = spawnSync(process.execPath, ['--no-warnings', copy], { cwd, encoding: 'utf8', env: { TZ: 'UTC' } });
   const told = stdout === '' ? [] : stdout.replace(/\n$/, '').split('\n');
   if (stderr !== '') console.log(`${path}: ${stderr}`);
   if (write) {

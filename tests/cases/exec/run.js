@@ -22,7 +22,7 @@ for (const name of ['ls -l', 'id', 'sh', '/bin/sh -c id', '../bin/echo', 'ECHO',
 // expect: NOT_GRANTED:
 console.log(thrown(() => run('echo', ['a\0b'])).slice(0, 7), thrown(() => run('echo', ['x'.repeat(70000)])).slice(0, 6), thrown(() => run('echo', 'x')), thrown(() => run('env', [], { env: { LD_PRELOAD: 'x' } })).slice(0, 12)); // expect: EINVAL: E2BIG: undefined: run: argument 2 (args): expected an array NOT_GRANTED:
 // The program's directory is the one that was opened; `sleep` is killed with its own.
-console.log(thrown(() => run('shell', ['-c', 'sleep 60 & sleep 60'], { timeout: 100 }))); // expect: ETIMEDOUT: ETIMEDOUT: the program took longer than 100 ms and was killed
+console.log(thrown(() => run('shell', ['-c', 'sleep 60 & sleep 60'], { timeout: 100 }))); // expect: ETIMEDOUT: ETIMEDOUT: the program took longer than 100 ms and was killed (`timeout`, or `timeout_ms` of module 'exec' in the template)
 console.log(thrown(() => run('shell', ['-c', 'while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done'])).slice(0, 8)); // expect: ENOBUFS:
 
 const both = await execFile('shell', ['-c', 'echo out; echo err >&2; exit 4']);

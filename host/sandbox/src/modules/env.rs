@@ -85,7 +85,9 @@ impl State for Env {
 impl Env {
     fn get(&self, name: &str) -> Answer<Option<String>> {
         if self.refused.iter().any(|refused| refused == name) {
-            let message = format!("{name}: the template grants it, but the operator does not: --allow-env {name}");
+            let message = format!(
+                "{name}: `names` of module 'env' in the template grants it, the operator does not: --allow-env {name}"
+            );
             return Err(Failure::new("NOT_GRANTED", message));
         }
         Ok(self.values.get(name).cloned())

@@ -1,6 +1,7 @@
 //! SQLite's errors as JavaScript sees them: `code` by SQLite's own name, `message` by its own text.
 use rusqlite::{Error, ffi};
 
+use super::live::Bounds;
 use crate::modules::Failure;
 
 /// Extended codes that tell scripts more than their primary code does.
@@ -72,8 +73,21 @@ pub(super) fn failure(error: Error) -> Failure {
     }
 }
 
+/// A file that isn't opened, without SQLite's name for it, which is the host's.
+pub(super) fn not_opened(error: Error, read_only: bool) -> Failure {
+    let mut failure = failure(error);
+    if failure.code.starts_with("SQLITE_CANTOPEN") {
+        failure.message = "unable to open database file".to_owned();
+        if read_only {
+            failure.message.push_str(" (none is made: `access` of module 'database' in the template is read-only)");
+        }
+    }
+    failure
+}
+
 /// Says which limit it was, and what raises it.
-pub(super) fn explained(mut failure: Failure, memory_mb: u32, size_mb: u32, denied: Option<String>) -> Failure {
+pub(super) fn explained(mut failure: Failure, bounds: &Bounds, read_only: bool, denied: Option<String>) -> Failure {
+    let Bounds { memory_mb, size_mb, .. } = bounds;
     match &*failure.code {
         "SQLITE_AUTH" => {
             if let Some(what) = denied {
@@ -86,6 +100,9 @@ pub(super) fn explained(mut failure: Failure, memory_mb: u32, size_mb: u32, deni
         }
         "SQLITE_FULL" => {
             failure.message.push_str(&format!(" (size_mb of the grant: {size_mb} MiB a database)"));
+        }
+        "SQLITE_READONLY" if read_only => {
+            failure.message.push_str(": `access` of module 'database' in the template is read-only");
         }
         _ => {}
     }

@@ -69,6 +69,8 @@ pub(super) struct Live {
     file: Option<Arc<CString>>,
     denied: Denied,
     bounds: Bounds,
+    /// The grant lets its file be read only.
+    read_only: bool,
     last_cursor: u32,
     /// The number of the open transaction, or of the last one.
     transaction: u32,
@@ -113,13 +115,15 @@ impl Live {
             file,
             denied: Denied::default(),
             bounds,
+            read_only: !writable,
             last_cursor: 0,
             transaction: 0,
             open_transaction: false,
         };
         live.with(deadline, |live| {
             let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let connection = Connection::open_with_flags_and_vfs(&path, flags, vfs::NAME).map_err(errors::failure)?;
+            let connection = Connection::open_with_flags_and_vfs(&path, flags, vfs::NAME)
+                .map_err(|error| errors::not_opened(error, live.read_only))?;
             let connection = live.connection.insert(Box::new(connection));
             set_up(connection, &live.denied, live.bounds.size_mb).map_err(errors::failure)
         })?;
@@ -139,7 +143,7 @@ impl Live {
             answer
         });
         let denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner).take();
-        answer.map_err(|failure| errors::explained(failure, self.bounds.memory_mb, self.bounds.size_mb, denied))
+        answer.map_err(|failure| errors::explained(failure, &self.bounds, self.read_only, denied))
     }
 
     /// The same on another thread than the run's, whose CPU time it takes all the same.

@@ -179,8 +179,15 @@ impl Databases {
         let cannot = |error: &dyn std::fmt::Display| Failure::new("SQLITE_CANTOPEN", error.to_string());
         let root = self.root.as_ref().ok_or_else(|| cannot(&"this session has no root directory"))?;
         let directory = root.directory(Path::new(&self.grant.path));
-        let directory = directory.map_err(|error| cannot(&format!("the granted directory: {error}")))?;
-        let (dir, name) = directory.place(dsn).map_err(|error| cannot(&error))?;
+        let directory = directory.map_err(|error| {
+            let Grant { path, .. } = &self.grant;
+            cannot(&format!("`path` of module 'database' in the template is '{path}', which can't be opened: {error}"))
+        })?;
+        let (dir, name) = directory.place(dsn).map_err(|error| {
+            let beneath =
+                if self.grant.path == "." { "" } else { " (beneath `path` of module 'database' in the template)" };
+            cannot(&format!("{error}{beneath}"))
+        })?;
         Ok(Place::File { dir, name, writable: self.grant.access == Access::ReadWrite })
     }
 

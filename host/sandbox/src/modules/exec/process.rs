@@ -252,7 +252,11 @@ async fn drive(
         Answer::Ok(())
     };
     let late = || -> Answer<()> {
-        let text = format!("ETIMEDOUT: the program took longer than {} ms and was killed", time.as_millis());
+        let text = format!(
+            "ETIMEDOUT: the program took longer than {} ms and was killed \
+             (`timeout`, or `timeout_ms` of module 'exec' in the template)",
+            time.as_millis()
+        );
         Err(Failure::new("ETIMEDOUT", text))
     };
     tokio::select! {

@@ -377,6 +377,8 @@ class Emitter {
 /** The chunks of a file: `for await` it, or listen to `data`, `end`, `error` and `close`. */
 export class ReadStream extends Emitter {
   #options;
+  #file;
+  #taken = false;
   #flows = false;
   constructor(path, options) {
     super();
@@ -384,15 +386,23 @@ export class ReadStream extends Emitter {
     this.path = toPath(path, "createReadStream");
     this.bytesRead = 0;
     this.destroyed = false;
+    // At once, as in Node: who only waits for `open` or `error` hears it, and what is renamed meanwhile is read all the same.
+    this.#file = later.open(this.path, this.#options.flags ?? "r");
+    this.#file.then((fd) => this.emit("open", fd), (error) => {
+      if (this.#taken) return;
+      this.emit("error", error);
+      this.emit("close");
+    });
   }
   async *[Symbol.asyncIterator]() {
-    const { encoding, highWaterMark = 65536, start, end, flags = "r" } = this.#options;
+    if (this.#taken || this.destroyed) return;
+    this.#taken = true;
+    const { encoding, highWaterMark = 65536, start, end } = this.#options;
     const text = encoding && toEncoding(encoding);
     if (text && text !== "utf8") throw new TypeError(`createReadStream: a stream has bytes or utf8, not ${encoding}`);
     const decoder = text && new TextDecoder("utf-8", { ignoreBOM: true });
-    const fd = await later.open(this.path, flags);
+    const fd = await this.#file;
     try {
-      this.emit("open", fd);
       for await (const part of chunks(fd, highWaterMark, start, end)) {
         if (this.destroyed) return;
         this.bytesRead += part.length;
@@ -437,6 +447,7 @@ export class ReadStream extends Emitter {
     return into;
   }
   destroy() {
+    if (!this.#taken && !this.destroyed) this.#file.then((fd) => later.close(fd)).then(() => this.emit("close"), nothing);
     this.destroyed = true;
     return this;
   }
