@@ -62,7 +62,8 @@ impl Linking<'_> {
         let (module, slot) = (self.module.name, self.slot);
         self.instance.func_wrap(&format!("{name}-start"), move |mut store: Store<'_>, given: P| {
             let call = begin(&mut store, slot, &given)?;
-            let room = store.data().tickets.given().take(usize::try_from(call.bytes).unwrap_or(usize::MAX));
+            let bytes = usize::try_from(call.bytes).unwrap_or(usize::MAX).max(given.kept());
+            let room = store.data().tickets.given().take(bytes);
             let begun = match room {
                 Some(room) => body(&mut store, given)?.map(|work| (work, room)),
                 None => {
@@ -180,7 +181,7 @@ pub(crate) trait Traffic {
         0
     }
 
-    /// Bytes that the host holds of it while it waits to be taken. What is small, or bounded otherwise, says nothing.
+    /// Bytes that the host holds of it, from one side to the other, while it waits. What is small, or bounded otherwise, says nothing.
     fn kept(&self) -> usize {
         0
     }
@@ -297,6 +298,11 @@ macro_rules! tuples {
             fn bytes(&self, store: &Store<'_>) -> usize {
                 let ($($name,)+) = self;
                 0 $(+ $name.bytes(store))+
+            }
+
+            fn kept(&self) -> usize {
+                let ($($name,)+) = self;
+                0 $(+ $name.kept())+
             }
 
             fn subject(&self, store: &Store<'_>) -> Option<String> {
