@@ -78,7 +78,8 @@ impl Host {
             resolver,
             esm: switches.esm,
             console_wanted: switches.console,
-            tickets: Tickets::new(runtime),
+            // What a script's own heap has room for can always be given; each once.
+            tickets: Tickets::new(runtime, bytes_max, crate::limits::host_text_bytes(limits.mem_mb)),
             services,
             policy,
             grants,

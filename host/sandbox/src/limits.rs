@@ -106,8 +106,8 @@ impl Meter {
         let cpu_max = Duration::from_millis(self.limits.cpu_ms.into());
         let code = if self.stop.is_cancelled() {
             ErrorCode::Cancelled
-        // A thread can't have used more CPU time than time went by: below that the second clock is not read.
-        } else if wall + self.cpu_elsewhere >= cpu_max && self.cpu() >= cpu_max {
+        // A thread can't have used more CPU time than time went by: below that the second clock is not read. Several can.
+        } else if wall + self.cpu_elsewhere + self.cpu_of_work() >= cpu_max && self.cpu() >= cpu_max {
             ErrorCode::CpuLimitExceeded
         } else if wall >= Duration::from_millis(self.limits.wall_ms.into()) {
             ErrorCode::WallLimitExceeded
@@ -173,8 +173,11 @@ impl Meter {
     }
 
     pub(crate) fn cpu(&self) -> Duration {
-        let elsewhere = Duration::from_micros(self.elsewhere.load(Ordering::Relaxed));
-        thread_cpu().saturating_sub(self.cpu_started) + self.cpu_elsewhere + elsewhere
+        thread_cpu().saturating_sub(self.cpu_started) + self.cpu_elsewhere + self.cpu_of_work()
+    }
+
+    fn cpu_of_work(&self) -> Duration {
+        Duration::from_micros(self.elsewhere.load(Ordering::Relaxed))
     }
 
     /// What asynchronous work adds its CPU time to, microseconds.

@@ -2,6 +2,7 @@
 //! call that began it and is completed by resuming the guest, on whatever thread is free then.
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,63 @@ impl Inbox {
     }
 }
 
+/// Bytes that the host holds for a session beside its heap, so that a script that never looks at what it asked for piles up
+/// no more than this, and what was begun when the room was left.
+#[derive(Debug)]
+pub(crate) struct Room {
+    bytes: AtomicUsize,
+    max: usize,
+    freed: Notify,
+}
+
+/// A part of a room, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Held(Arc<Room>, usize);
+
+impl Room {
+    fn new(max: usize) -> Arc<Room> {
+        Arc::new(Room { bytes: AtomicUsize::new(0), max, freed: Notify::new() })
+    }
+
+    /// Takes it, if it fits.
+    pub(crate) fn take(self: &Arc<Room>, bytes: usize) -> Option<Held> {
+        let held = self.hold(bytes);
+        (bytes == 0 || self.bytes.load(Ordering::Relaxed) <= self.max).then_some(held)
+    }
+
+    /// Takes it in any case: it is there already.
+    pub(crate) fn hold(self: &Arc<Room>, bytes: usize) -> Held {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Held(Arc::clone(self), bytes)
+    }
+
+    /// Whether nothing more should be begun.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes.load(Ordering::Relaxed) >= self.max
+    }
+
+    /// Waits until it is not full.
+    pub(crate) async fn left(&self) {
+        loop {
+            let mut freed = std::pin::pin!(self.freed.notified());
+            freed.as_mut().enable();
+            if !self.is_full() {
+                return;
+            }
+            freed.await;
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.1 > 0 {
+            self.0.bytes.fetch_sub(self.1, Ordering::Relaxed);
+            self.0.freed.notify_waiters();
+        }
+    }
+}
+
 /// The tickets of one session.
 pub(crate) struct Tickets {
     /// Where work goes on. None while an image is built: nothing asynchronous can begin there.
@@ -52,10 +110,16 @@ pub(crate) struct Tickets {
     inbox: Arc<Inbox>,
     /// Timers and results take turns, so that neither keeps the other waiting for good.
     timers_turn: bool,
+    /// What calls that are under way were given.
+    given: Arc<Room>,
+    /// What calls that are done came to, until the guest takes it. Apart from what was given: work that waits for room here
+    /// must not wait for work behind it.
+    results: Arc<Room>,
 }
 
 impl Tickets {
-    pub(crate) fn new(runtime: Option<Handle>) -> Tickets {
+    /// `given_max`, `results_max`: bytes that calls may be given, and that they may come to before the guest looks.
+    pub(crate) fn new(runtime: Option<Handle>, given_max: usize, results_max: usize) -> Tickets {
         Tickets {
             runtime,
             last: 0,
@@ -64,7 +128,19 @@ impl Tickets {
             timers: BTreeSet::new(),
             inbox: Arc::default(),
             timers_turn: true,
+            given: Room::new(given_max),
+            results: Room::new(results_max),
         }
+    }
+
+    /// Room for what calls are given.
+    pub(crate) fn given(&self) -> &Arc<Room> {
+        &self.given
+    }
+
+    /// Room for what they come to. Work that may come to much waits here before it begins.
+    pub(crate) fn results(&self) -> &Arc<Room> {
+        &self.results
     }
 
     /// Where work goes on. None while an image is built.

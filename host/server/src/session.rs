@@ -412,6 +412,21 @@ impl Task {
                 }
             }
         }
+        // The heap was lost between executions, and one was sent meanwhile: whoever follows it must hear its end.
+        commands.close();
+        while let Some(command) = commands.recv().await {
+            if let Command::Run(command) = command {
+                let Run { run, answer, accepted, .. } = *command;
+                let gone = Fault::session_not_ready(self.runner.place.session);
+                if accepted {
+                    self.runner.never_ran(&run, &gone).await;
+                } else {
+                    run.is_done();
+                }
+                self.runs.end(run.id);
+                let _ = answer.send(Err(gone));
+            }
+        }
     }
 
     /// One turn of what executions left. None when it trapped; the session's row says `crashed` by then.

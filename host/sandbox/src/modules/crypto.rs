@@ -16,6 +16,11 @@ const DERIVED_BYTES_MAX: u32 = 1 << 20;
 const SCRYPT_BYTES_MAX: u64 = 64 << 20;
 /// Blocks that one call of scrypt may mix: half a second of a slow machine. It can't be stopped on its way.
 const SCRYPT_WORK_MAX: u64 = 1 << 20;
+/// Bytes that one call of scrypt may hash before and after it mixes: every 32 bytes of its blocks take the whole salt, and
+/// every 32 bytes of the key take all of its blocks. Half a second as well, and it can't be stopped there either.
+const SCRYPT_HASHED_BYTES_MAX: u64 = 128 << 20;
+/// Longest `info` of HKDF, which is hashed once for each block of the key; as in Node, whose facade says it first.
+const HKDF_INFO_BYTES_MAX: usize = 1024;
 
 pub(super) static MODULE: Module = Module {
     name: "crypto",
@@ -44,6 +49,11 @@ pub(super) static MODULE: Module = Module {
             "128 * r * (N + p) beyond is refused with ERR_CRYPTO_INVALID_SCRYPT_PARAMS",
         ),
         ("scrypt_work_max", SCRYPT_WORK_MAX, "N * r * p beyond is refused with ERR_CRYPTO_INVALID_SCRYPT_PARAMS"),
+        (
+            "scrypt_hashed_bytes_max",
+            SCRYPT_HASHED_BYTES_MAX,
+            "4 * r * p * (salt's length + keylen) beyond is refused with ERR_CRYPTO_INVALID_SCRYPT_PARAMS",
+        ),
     ],
     ..Module::BASE
 };
@@ -172,6 +182,10 @@ fn link(crypto: &mut Linking<'_>) -> wasmtime::Result<()> {
     })?;
     crypto.function("hkdf", |store, (digest, key, salt, info, length): (WasmStr, Piece, Piece, Piece, u32)| {
         let (key, salt, info) = (key.to_vec(store)?, salt.to_vec(store)?, info.to_vec(store)?);
+        if info.len() > HKDF_INFO_BYTES_MAX {
+            let received = u32::try_from(info.len()).unwrap_or(u32::MAX);
+            return Ok((Err(out_of_range("info", &format!("<= {HKDF_INFO_BYTES_MAX}"), received)),));
+        }
         Ok((hashing::hkdf(&digest.to_str(&*store)?, &key, &salt, &info, length as usize),))
     })?;
     signing::link(crypto)
@@ -234,10 +248,32 @@ fn scrypt(password: &[u8], salt: &[u8], n: u32, r: u32, p: u32, length: u32) -> 
     if n.saturating_mul(r).saturating_mul(p) > SCRYPT_WORK_MAX {
         return Err(wrong(&format!(": N * r * p may be {SCRYPT_WORK_MAX} here")));
     }
+    // PBKDF2 of one iteration on either side: hours, where only the mixing is bounded.
+    let blocks = r.saturating_mul(p).saturating_mul(4);
+    if blocks.saturating_mul(salt.len() as u64 + u64::from(length)) > SCRYPT_HASHED_BYTES_MAX {
+        let what = "4 * r * p * (the salt's length + keylen)";
+        return Err(wrong(&format!(": work limit exceeded: {what} may be {SCRYPT_HASHED_BYTES_MAX} here")));
+    }
     let params = scrypt::Params::new(n.trailing_zeros() as u8, r as u32, p as u32).map_err(|_| wrong(""))?;
     let mut key = vec![0; length as usize];
     if length > 0 {
         scrypt::scrypt(password, salt, &params, &mut key).map_err(|_| wrong(""))?;
     }
     Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scrypt_hashes_no_more_than_it_may() {
+        let code = |salt: usize, n, r, p, length| scrypt(b"p", &vec![0; salt], n, r, p, length).err().map(|e| e.code);
+        let refused = Some("ERR_CRYPTO_INVALID_SCRYPT_PARAMS".to_owned());
+        // Little to mix, and hours of hashing: many blocks for a long key, and many blocks of a long salt.
+        assert_eq!(code(1, 2, 1, 500_000, DERIVED_BYTES_MAX), refused);
+        assert_eq!(code(1 << 20, 2, 1, 500_000, 64), refused);
+        assert_eq!(code(16, 2, 8, 1, DERIVED_BYTES_MAX), None);
+        assert_eq!(code(16, 1024, 8, 1, 64), None);
+    }
 }

@@ -15,6 +15,8 @@ const KEY_BYTES_MAX: usize = 512;
 const VALUE_BYTES_MAX: usize = 1 << 20;
 /// Values of a session that may be on their way to the store, bytes.
 const UNDER_WAY_BYTES_MAX: usize = 16 << 20;
+/// Answers of a session that are read at once: each may be as large as a part of a list.
+const READS_MAX: usize = 8;
 /// Entries of one part of a list, and where it ends before.
 const LIST_MAX: u32 = 1_000;
 const LIST_BYTES_MAX: usize = 2 << 20;
@@ -86,6 +88,7 @@ struct Keys {
     service: Option<Arc<dyn KeyValue>>,
     /// A permit for every byte of values on their way to the store.
     room: Arc<Semaphore>,
+    reads: Arc<Semaphore>,
 }
 
 impl State for Keys {
@@ -97,6 +100,7 @@ impl State for Keys {
             grant,
             service: host.services.key_values.clone(),
             room: Arc::new(Semaphore::new(UNDER_WAY_BYTES_MAX)),
+            reads: Arc::new(Semaphore::new(READS_MAX)),
         })
     }
 }
@@ -141,7 +145,9 @@ struct Page {
 
 fn link(keys: &mut Linking<'_>) -> wasmtime::Result<()> {
     keys.asynchronous("get", |store, (key,): (String,)| {
-        Ok(granted(store, &key, false).map(|(service, grant)| async move {
+        let granted = granted(store, &key, false).and_then(|granted| Ok((granted, reading(store)?)));
+        Ok(granted.map(|((service, grant), reading)| async move {
+            let _turn = reading.await;
             let found = service.get(&grant.namespace, &key).await;
             Ok(found.map_err(|error| failure(error, &grant))?.map(Entry::from))
         }))
@@ -174,12 +180,13 @@ fn link(keys: &mut Linking<'_>) -> wasmtime::Result<()> {
                 check_length(given)?;
             }
             if (1..=LIST_MAX).contains(&limit) {
-                Ok(granted)
+                Ok((granted, reading(store)?))
             } else {
                 Err(Failure::new("EINVAL", format!("the limit is not between 1 and {LIST_MAX}")))
             }
         });
-        Ok(checked.map(|(service, grant)| async move {
+        Ok(checked.map(|((service, grant), reading)| async move {
+            let _turn = reading.await;
             let listed = service.list(&grant.namespace, &prefix, cursor.as_deref(), limit, LIST_BYTES_MAX).await;
             let KvPage { entries, more } = listed.map_err(|error| failure(error, &grant))?;
             let next = entries.last().filter(|_| more).map(|entry| entry.key.clone());
@@ -211,6 +218,17 @@ fn granted(store: &mut Store<'_>, key: &str, writes: bool) -> Answer<(Arc<dyn Ke
     check_length(key)?;
     let none = || Failure::new("EUNAVAILABLE", "nothing keeps keys and values here");
     Ok((keys.service.clone().ok_or_else(none)?, keys.grant.clone()))
+}
+
+/// Waits until something may be read: a few at once, and nothing while much that was read waits to be taken.
+fn reading(store: &mut Store<'_>) -> Answer<impl Future<Output = Option<OwnedSemaphorePermit>> + Send + use<>> {
+    let results = Arc::clone(store.data().tickets.results());
+    let reads = Arc::clone(&store.data_mut().state::<Keys>()?.reads);
+    Ok(async move {
+        let turn = reads.acquire_owned().await.ok();
+        results.left().await;
+        turn
+    })
 }
 
 /// Room for a value, until it is stored.
@@ -308,11 +326,19 @@ impl Traffic for Entry {
     fn bytes(&self, _: &Store<'_>) -> usize {
         self.key.len() + self.value.len()
     }
+
+    fn kept(&self) -> usize {
+        size_of::<Entry>() + self.key.len() + self.value.len()
+    }
 }
 
 impl Traffic for Page {
     fn bytes(&self, store: &Store<'_>) -> usize {
         self.entries.iter().map(|entry| entry.bytes(store)).sum()
+    }
+
+    fn kept(&self) -> usize {
+        self.entries.iter().map(Traffic::kept).sum()
     }
 }
 

@@ -1,5 +1,6 @@
 //! How a module's functions get into a linker: every one is metered, may be audited, and traps when the script was asked
 //! to stop and had its grace.
+use std::sync::Arc;
 use std::time::Instant;
 
 use wasmtime::StoreContextMut;
@@ -9,7 +10,7 @@ use super::{Answer, Failure, Module};
 use crate::control::HardStop;
 use crate::host::Host;
 use crate::limits::Verdict;
-use crate::tickets::CALLS_MAX;
+use crate::tickets::{CALLS_MAX, Held};
 
 /// What a host function is given beside its arguments.
 pub(crate) type Store<'a> = StoreContextMut<'a, Host>;
@@ -61,10 +62,25 @@ impl Linking<'_> {
         let (module, slot) = (self.module.name, self.slot);
         self.instance.func_wrap(&format!("{name}-start"), move |mut store: Store<'_>, given: P| {
             let call = begin(&mut store, slot, &given)?;
-            let begun = body(&mut store, given)?.and_then(|work| {
+            let bytes = usize::try_from(call.bytes).unwrap_or(usize::MAX).max(given.kept());
+            let room = store.data().tickets.given().take(bytes);
+            let begun = match room {
+                Some(room) => body(&mut store, given)?.map(|work| (work, room)),
+                None => {
+                    let text = "calls that are under way hold as much as the session's memory: await some first";
+                    Err(Failure::new("ETOOMANY", text))
+                }
+            };
+            let begun = begun.and_then(|(work, room)| {
                 let Call { started, subject, .. } = &call;
                 let (started, subject) = (*started, subject.clone());
-                let timed = async move { Finished { value: work.await, micros: micros(started), subject } };
+                let results = Arc::clone(store.data().tickets.results());
+                let timed = async move {
+                    let value = work.await;
+                    drop(room);
+                    let held = results.hold(value.kept());
+                    Finished { value, micros: micros(started), subject, _held: held }
+                };
                 store.data_mut().tickets.call(timed).ok_or_else(|| {
                     Failure::new("ETOOMANY", format!("more than {CALLS_MAX} host calls of this session are under way"))
                 })
@@ -79,7 +95,7 @@ impl Linking<'_> {
         })?;
         self.instance.func_wrap(&format!("{name}-take"), move |mut store: Store<'_>, (ticket,): (u32,)| {
             let taken = store.data_mut().tickets.take::<Finished<T>>(ticket);
-            let Finished { value, micros, subject } =
+            let Finished { value, micros, subject, _held } =
                 taken.ok_or_else(|| wasmtime::format_err!("{module}.{name}: took a ticket that is not its own"))?;
             let answer = (value,);
             let bytes = answer.bytes(&store) as u64;
@@ -95,6 +111,8 @@ struct Finished<T> {
     value: Answer<T>,
     micros: u64,
     subject: Option<String>,
+    /// Room for the value.
+    _held: Held,
 }
 
 /// A call that has begun.
@@ -163,6 +181,11 @@ pub(crate) trait Traffic {
         0
     }
 
+    /// Bytes that the host holds of it, from one side to the other, while it waits. What is small, or bounded otherwise, says nothing.
+    fn kept(&self) -> usize {
+        0
+    }
+
     /// What an audit event shows of it.
     fn subject(&self, store: &Store<'_>) -> Option<String> {
         let _ = store;
@@ -206,6 +229,10 @@ impl Traffic for String {
         self.len()
     }
 
+    fn kept(&self) -> usize {
+        self.capacity()
+    }
+
     fn subject(&self, _: &Store<'_>) -> Option<String> {
         shown(self)
     }
@@ -214,6 +241,10 @@ impl Traffic for String {
 impl Traffic for Vec<u8> {
     fn bytes(&self, _: &Store<'_>) -> usize {
         self.len()
+    }
+
+    fn kept(&self) -> usize {
+        self.capacity()
     }
 }
 
@@ -234,6 +265,10 @@ impl<T: Traffic> Traffic for Option<T> {
         self.as_ref().map_or(0, |value| value.bytes(store))
     }
 
+    fn kept(&self) -> usize {
+        self.as_ref().map_or(0, Traffic::kept)
+    }
+
     fn subject(&self, store: &Store<'_>) -> Option<String> {
         self.as_ref().and_then(|value| value.subject(store))
     }
@@ -245,6 +280,10 @@ impl<T: Traffic> Traffic for Answer<T> {
             Ok(value) => value.bytes(store),
             Err(failure) => failure.code.len() + failure.message.len(),
         }
+    }
+
+    fn kept(&self) -> usize {
+        self.as_ref().map_or(0, Traffic::kept)
     }
 
     fn failed(&self) -> Option<String> {
@@ -259,6 +298,11 @@ macro_rules! tuples {
             fn bytes(&self, store: &Store<'_>) -> usize {
                 let ($($name,)+) = self;
                 0 $(+ $name.bytes(store))+
+            }
+
+            fn kept(&self) -> usize {
+                let ($($name,)+) = self;
+                0 $(+ $name.kept())+
             }
 
             fn subject(&self, store: &Store<'_>) -> Option<String> {

@@ -152,6 +152,17 @@ impl Traffic for Parameters {
             Parameters::Named(values) => values.iter().map(|(name, value)| name.len() + value.len()).sum(),
         }
     }
+
+    /// An array of a million NULLs is nothing to the meter.
+    fn kept(&self) -> usize {
+        let value = |value: &Value| size_of::<Value>() + value.len();
+        match self {
+            Parameters::Positional(values) => values.iter().map(value).sum(),
+            Parameters::Named(values) => {
+                values.iter().map(|(name, of)| size_of::<String>() + name.len() + value(of)).sum()
+            }
+        }
+    }
 }
 
 impl Traffic for Rows {

@@ -286,6 +286,9 @@ fn run_sync(store: &mut Store<'_>, given: Given) -> Answer<Output> {
 fn link(exec: &mut Linking<'_>) -> wasmtime::Result<()> {
     exec.function("run-sync", |store, given: Given| Ok((run_sync(store, given),)))?;
     exec.asynchronous("run", |store, given: Given| {
+        if store.data().tickets.results().is_full() {
+            return Ok(Err(Failure::new("EAGAIN", "EAGAIN: outputs of programs wait to be taken: await some first")));
+        }
         let started = store.data_mut().state::<Programs>().and_then(|programs| programs.start(given, false));
         Ok(started.map(|mut process| async move {
             let mut collected = Collected::default();
@@ -415,6 +418,10 @@ impl Traffic for Output {
 impl Traffic for Outputs {
     fn bytes(&self, _: &Store<'_>) -> usize {
         self.stdout.len() + self.stderr.len()
+    }
+
+    fn kept(&self) -> usize {
+        self.stdout.capacity() + self.stderr.capacity()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Connections: a name is resolved once, every address it has is checked, and one of exactly these is connected to. All
 //! connections are made here, also those that the client keeps for the next request, which belong to one session.
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -11,6 +11,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::Resumption;
@@ -26,6 +27,10 @@ use crate::services::Policy;
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// How long the handshake may take.
 const TLS_TIME: Duration = Duration::from_secs(10);
+/// Names of one session, and of all, that are looked up at once. Each takes a thread of those that files and databases use
+/// as well, for as long as name servers please: also when nobody waits for it any more.
+const LOOKUPS_MAX: usize = 8;
+const LOOKUPS_OF_ALL_MAX: usize = 64;
 /// Addresses of one name that are tried.
 const ADDRESSES_MAX: usize = 8;
 
@@ -36,6 +41,7 @@ pub(super) struct Connector {
     /// The grant says that addresses may be reached that are not public.
     private: bool,
     tls: Arc<ClientConfig>,
+    lookups: Arc<Semaphore>,
 }
 
 /// Why there is no connection, on its way through the client's own error.
@@ -52,7 +58,8 @@ impl std::error::Error for Refused {}
 
 impl Connector {
     pub(super) fn new(policy: Arc<Policy>, private: bool) -> Answer<Connector> {
-        Ok(Connector { policy, private, tls: Arc::new(tls()?) })
+        let lookups = Arc::new(Semaphore::new(LOOKUPS_MAX));
+        Ok(Connector { policy, private, tls: Arc::new(tls()?), lookups })
     }
 
     async fn connect(self, uri: Uri) -> Answer<Stream> {
@@ -93,7 +100,7 @@ impl Connector {
                 None if name == "localhost" || name.ends_with(".localhost") => {
                     vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
                 }
-                None => look_up(name).await?,
+                None => look_up(name, Arc::clone(&self.lookups)).await?,
             },
         };
         if addresses.is_empty() {
@@ -127,10 +134,21 @@ impl Connector {
     }
 }
 
-async fn look_up(name: &str) -> Answer<Vec<IpAddr>> {
-    match tokio::net::lookup_host((name, 0)).await {
-        Ok(found) => Ok(found.map(|found| found.ip()).collect()),
-        Err(_) => Err(Failure::new("ENOTFOUND", format!("{name}: no such host, or its name servers don't answer"))),
+async fn look_up(name: &str, lookups: Arc<Semaphore>) -> Answer<Vec<IpAddr>> {
+    static OF_ALL: OnceLock<Arc<Semaphore>> = OnceLock::new();
+    let of_all = OF_ALL.get_or_init(|| Arc::new(Semaphore::new(LOOKUPS_OF_ALL_MAX)));
+    let ended = |_| Failure::new("ABORT_ERR", "the session has ended");
+    let own = lookups.acquire_owned().await.map_err(ended)?;
+    let place = Arc::clone(of_all).acquire_owned().await.map_err(ended)?;
+    let asked = name.to_owned();
+    let found = tokio::task::spawn_blocking(move || {
+        // Given back when the thread is free, and not when nobody waits any more.
+        let _places = (own, place);
+        (asked.as_str(), 0).to_socket_addrs().map(|found| found.map(|found| found.ip()).collect())
+    });
+    match found.await {
+        Ok(Ok(found)) => Ok(found),
+        _ => Err(Failure::new("ENOTFOUND", format!("{name}: no such host, or its name servers don't answer"))),
     }
 }
 

@@ -40,6 +40,10 @@ const CONCURRENCY_MAX: u16 = 256;
 /// Headers of a request or of an answer, and what all of them take.
 const HEADERS_MAX: usize = 100;
 const HEADER_BYTES_MAX: usize = 32 << 10;
+/// The same with the secrets in it: one of the largest, and then some.
+const FILLED_BYTES_MAX: usize = 128 << 10;
+/// Secrets of one request: every byte that comes back is compared with all of them.
+const SECRETS_MAX: usize = 16;
 /// Head of an answer.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 /// Redirects that are followed, as browsers do.
@@ -69,6 +73,12 @@ pub(super) static MODULE: Module = Module {
             "more headers of a request are refused with EMSGSIZE; so is an answer with more",
         ),
         ("header_bytes_max", HEADER_BYTES_MAX as u64, "larger headers of a request are refused with EMSGSIZE"),
+        ("secrets_max", SECRETS_MAX as u64, "a request with more secrets is refused with EMSGSIZE"),
+        (
+            "filled_bytes_max",
+            FILLED_BYTES_MAX as u64,
+            "headers that are larger with their secrets are refused with EMSGSIZE",
+        ),
         ("head_bytes_max", HEAD_BYTES_MAX as u64, "an answer with a larger head fails with EMSGSIZE"),
         ("redirects_max", REDIRECTS_MAX as u64, "one more redirect fails with EREDIRECT"),
         ("chunk_bytes_max", body::CHUNK_BYTES_MAX as u64, "larger pieces of a body are split"),

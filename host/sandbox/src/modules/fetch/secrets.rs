@@ -44,8 +44,9 @@ impl Used {
         Ok(Used(used))
     }
 
-    /// A header's value as it is sent to `url`, if everyone agrees: the grant, and whoever keeps the secret.
-    pub(super) fn fill(&self, value: &str, url: &Url, grant: &Grant) -> Answer<String> {
+    /// A header's value as it is sent to `url`, if everyone agrees: the grant, and whoever keeps the secret. `left`: bytes that
+    /// it may have; a name of some letters, said often, may stand for a hundred megabytes.
+    pub(super) fn fill(&self, value: &str, url: &Url, grant: &Grant, left: usize) -> Answer<String> {
         let mut parts = value.split(OPEN);
         let mut out = parts.next().unwrap_or_default().to_owned();
         for part in parts {
@@ -64,6 +65,9 @@ impl Used {
             if !secret.origins.iter().any(|origin| origin.covers(url)) {
                 let fix = format!("`vm-system secret set {name} --origin {origin}`");
                 return Err(Failure::new("NOT_GRANTED", format!("secret {name} is not approved for {origin}: {fix}")));
+            }
+            if out.len() + secret.value.len() + rest.len() > left {
+                return Err(Failure::new("EMSGSIZE", "the headers with their secrets are too large"));
             }
             out.push_str(&secret.value);
             out.push_str(rest);

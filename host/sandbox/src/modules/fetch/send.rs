@@ -13,7 +13,7 @@ use super::body::{Body, Bounds};
 use super::connect::{Refused, io_failure};
 use super::origin::{parse_url, shown_origin};
 use super::secrets::{Sent, Used, names, not_granted};
-use super::{Grant, HEADER_BYTES_MAX, HEADERS_MAX, REDIRECTS_MAX, Redirect, Request, Response, Shared};
+use super::{FILLED_BYTES_MAX, Grant, HEADER_BYTES_MAX, HEADERS_MAX, REDIRECTS_MAX, Redirect, Request, Response, SECRETS_MAX, Shared};
 use crate::modules::{Answer, Failure};
 
 /// What we send unless a script says otherwise.
@@ -89,13 +89,18 @@ impl Plan {
                 if !grant.secrets.contains_key(secret) {
                     return Err(not_granted(secret));
                 }
-                secrets.push(secret.to_owned());
+                if !secrets.iter().any(|known| known == secret) {
+                    secrets.push(secret.to_owned());
+                }
             }
             header_value(&name, &value)?;
             headers.push((name, value));
         }
         if bytes > HEADER_BYTES_MAX {
             return Err(Failure::new("EMSGSIZE", format!("the headers take more than {} KiB", HEADER_BYTES_MAX >> 10)));
+        }
+        if secrets.len() > SECRETS_MAX {
+            return Err(Failure::new("EMSGSIZE", format!("a request has at most {SECRETS_MAX} secrets")));
         }
         let timeout_ms = match request.timeout_ms {
             0 => grant.timeout_ms,
@@ -124,9 +129,11 @@ impl Plan {
 
     fn request(&self, used: &Used, grant: &Grant) -> Answer<hyper::Request<Full<Bytes>>> {
         let mut headers = HeaderMap::with_capacity(self.headers.len() + 3);
+        let mut left = FILLED_BYTES_MAX;
         for (name, value) in &self.headers {
-            let filled = header_value(name, &used.fill(value, &self.url, grant)?)?;
-            headers.append(name, filled);
+            let filled = used.fill(value, &self.url, grant, left)?;
+            left = left.saturating_sub(filled.len());
+            headers.append(name, header_value(name, &filled)?);
         }
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));

@@ -20,6 +20,7 @@ use super::{Answer, Facade, Failure, Interface, Linking, Module, State, Traffic,
 use crate::host::Host;
 use crate::limits::{Verdict, host_text_bytes};
 use crate::root::PathError;
+use crate::tickets::Room;
 
 pub(super) static MODULE: Module = Module {
     name: "fs",
@@ -109,13 +110,15 @@ impl Drop for Gone {
 }
 
 /// Runs `body` where it may block.
-async fn elsewhere<P, T>(files: Arc<Shared>, given: P, body: Body<P, T>) -> Answer<T>
+async fn elsewhere<P, T>(files: Arc<Shared>, results: Arc<Room>, given: P, body: Body<P, T>) -> Answer<T>
 where
     P: Send + 'static,
     T: Send + 'static,
 {
     let closed = |_| Failure::new("ECANCELED", "ECANCELED: operation canceled");
     let permit = Arc::clone(&files.work).acquire_owned().await.map_err(closed)?;
+    // In its turn, and not before: else all that a script asks for at once would find room.
+    results.left().await;
     let gone = Gone::default();
     let flag = Arc::clone(&gone.0);
     let work = tokio::task::spawn_blocking(move || {
@@ -143,7 +146,8 @@ where
     })?;
     linking.asynchronous(later, move |store, given: P| {
         let files = store.data_mut().state::<Files>().map(|files| Arc::clone(&files.0));
-        Ok(files.map(|files| elsewhere(files, given, body)))
+        let results = Arc::clone(store.data().tickets.results());
+        Ok(files.map(|files| elsewhere(files, results, given, body)))
     })
 }
 

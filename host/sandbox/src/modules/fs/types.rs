@@ -164,4 +164,8 @@ impl Traffic for Vec<Entry> {
     fn bytes(&self, _: &Store<'_>) -> usize {
         self.iter().map(|entry| entry.name.len()).sum()
     }
+
+    fn kept(&self) -> usize {
+        self.iter().map(|entry| size_of::<Entry>() + entry.name.len()).sum()
+    }
 }
