@@ -22,8 +22,10 @@ js:            ## rebuild host/sandbox/js/dist: the web's globals and Node's mod
 	npm ci --silent --prefix host/sandbox/js
 	npm run --silent --prefix host/sandbox/js build
 
-js-check: js   ## prove that host/sandbox/js/dist is what its sources build
+js-check: js   ## prove that host/sandbox/js/dist is what its sources build, and that TypeScript takes all declarations
 	@git status --short -- host/sandbox/js/dist | { ! grep . ; } || { echo "commit host/sandbox/js/dist"; exit 1; }
+	cargo test --locked --quiet --package tests --test it typescript::declarations_for_the_compiler
+	npm run --silent --prefix host/sandbox/js types-check
 
 run:           ## a first look: a script from a file, then the server and a session over HTTP
 	docs/examples/tour.sh

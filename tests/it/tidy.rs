@@ -173,7 +173,9 @@ fn every_module_is_complete() {
             let call = [format!("{}(", function.name), format!("{}`", function.name)];
             let called = cases.iter().any(|case| call.iter().any(|call| case.contains(call.as_str())));
             lacks(called, format!("a case that calls {}", function.name));
-            lacks(!function.docs.is_empty(), format!("documentation of {} in its declarations", function.name));
+            // Of overloads the first one says it.
+            let documented = functions.iter().any(|other| other.name == function.name && !other.docs.is_empty());
+            lacks(documented, format!("documentation of {} in its declarations", function.name));
         }
         let schema: serde_json::Value = serde_json::from_str(module.grant_schema).unwrap_or_default();
         lacks(schema["additionalProperties"] == false, "a grant schema that closes its object".to_owned());

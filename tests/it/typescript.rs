@@ -118,3 +118,21 @@ fn a_template_without_modules_has_none_in_typescript() {
     let ran = server.post("/executions/run-file", json!({ "session_id": session, "path": "main.ts" })).expect(201).json;
     assert!(ran["error"]["message"].as_str().unwrap().contains("runtime.esm"), "{ran}");
 }
+
+/// What editors are told, as files for `npm run types-check`, which shows them to TypeScript's own compiler: of a template with
+/// all modules, and of templates with one.
+#[test]
+fn declarations_for_the_compiler() {
+    let place = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("declarations");
+    std::fs::remove_dir_all(&place).ok();
+    std::fs::create_dir_all(&place).unwrap();
+    let modules = sandbox::Config::default().modules;
+    let write = |name: &str, modules: &[&'static sandbox::Module]| {
+        std::fs::write(place.join(format!("{name}.d.ts")), sandbox::declarations_for(modules)).unwrap();
+    };
+    write("all", &modules);
+    write("none", &[]);
+    for module in modules {
+        write(&format!("only-{}", module.name), &[module]);
+    }
+}

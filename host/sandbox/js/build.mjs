@@ -50,6 +50,12 @@ const url = {
       const ours = `const { findStatus } = require(${JSON.stringify(at('src/web/table.js'))});`;
       return { contents: text.replace(found[0], '').replace(table, ours) };
     });
+    build.onLoad({ filter: /whatwg-url\/lib\/URL-impl\.js$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8'), thrown = /throw new TypeError\((`Invalid (base )?URL: \$\{(url|base)\}`)\);/g;
+      if (text.match(thrown)?.length !== 2) throw new Error('whatwg-url is not what it was');
+      const bad = "const bad = (text, input) => { const e = new TypeError(text); e.code = 'ERR_INVALID_URL'; e.input = input; return e; };";
+      return { contents: `${text.replace(thrown, 'throw bad($1, url);')}\n${bad}` };
+    });
     // There are no shared buffers here.
     build.onLoad({ filter: /(webidl-conversions\/lib\/index|whatwg-url\/lib\/utils)\.js$/ }, ({ path }) => ({
       contents: readFileSync(path, 'utf8').replaceAll('SharedArrayBuffer.prototype', 'ArrayBuffer.prototype')
@@ -137,6 +143,8 @@ const browserify = (name) => ({
           const target = natives.proxyTarget(proxy);
           return full ? [target, null] : target;
         }`,
+        // The console, too, shows what a proxy stands for, without a word of the proxy.
+        'c=je(e=c,!1),s+=1': 'c=je(e=c,!1)',
       })) {
         if (!text.includes(from)) throw new Error('node-inspect-extracted is not what it was');
         text = text.replace(from, () => to);

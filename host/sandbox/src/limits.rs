@@ -12,7 +12,7 @@ use wasmtime::ResourceLimiter;
 /// After the soft stop a script may use this much CPU time to unwind; then it traps.
 const GRACE: Duration = Duration::from_millis(25);
 /// Largest text that the host hands to or takes from a guest in one call on top of a quarter of its heap.
-const HOST_TEXT_BYTES: usize = 8 << 20;
+pub(crate) const HOST_TEXT_BYTES: usize = 8 << 20;
 /// Room for the bindings' own buffers, the shadow stack and the image itself beside the JavaScript heap.
 const WASM_EXTRA_BYTES: usize = 24 << 20;
 

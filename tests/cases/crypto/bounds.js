@@ -55,6 +55,13 @@ console.log((await called(c.hkdf, 'md5', '', '', '', 3)).byteLength, (await c.hk
 console.log(await called(c.randomInt, 0, 1), (await called(c.randomFill, new Uint8Array(3))).length); // expect: 0 3
 show(() => c.pbkdf2('p', 's', 0, 4, 'sha1'), () => c.randomBytes(1, 'x')); // expect: RangeError ERR_OUT_OF_RANGE The value of "iterations" is out of range. It must be >= 1 && <= 2147483647. Received 0
 // expect: TypeError ERR_INVALID_ARG_TYPE The "callback" argument must be of type function. Received type string ('x')
+const forty = new Uint8Array(40);
+const same = await new Promise((done) => c.randomFill(forty, 4, 32, (error, value) => done(!error && value === forty)));
+console.log(same, forty.subarray(4, 36).some((b) => b !== 0)); // expect: true true
+console.log([...forty.subarray(0, 4), ...forty.subarray(36)].join('')); // expect: 00000000
+show(() => c.randomFill(new Uint8Array(2), 3, () => {}), () => c.randomFill(new Uint8Array(2), 1, 2, () => {}));
+// expect: RangeError ERR_OUT_OF_RANGE The value of "offset" is out of range. It must be >= 0 && <= 2. Received 3
+// expect: RangeError ERR_OUT_OF_RANGE The value of "size + offset" is out of range. It must be <= 2. Received 3
 
 // Getters are asked once, and a state of a hash is nobody's to reach.
 let asked = 0;

@@ -62,3 +62,34 @@ await new Promise((done) => fs.createReadStream('big').pipe(fs.createWriteStream
 console.log(fs.statSync('copy').size); // expect: 100000
 await promises.rm('p', { recursive: true });
 console.log(fs.readdirSync('.').join()); // expect: big,copy,h
+
+// With callbacks, and as promises.
+const failed = (error) => [error.code, error.syscall, error.path, error.dest].filter(Boolean).join(' ');
+const told = (ask) => new Promise((done) => ask((error, value) => done(error ? failed(error) : value)));
+console.log(await told((f) => fs.mkdir('c', f)), await told((f) => fs.writeFile('c/a', 'one', f))); // expect: undefined undefined
+console.log(await told((f) => fs.appendFile('c/a', ' two', f)), await told((f) => fs.copyFile('c/a', 'c/b', f)));
+// expect: undefined undefined
+console.log(await told((f) => fs.rename('c/b', 'c/d', f)), await told((f) => fs.readFile('c/d', 'utf8', f)));
+// expect: undefined one two
+fs.symlinkSync('a', 'c/link');
+console.log((await told((f) => fs.readdir('c', f))).join()); // expect: a,d,link
+console.log((await told((f) => fs.lstat('c/link', f))).isSymbolicLink()); // expect: true
+console.log((await told((f) => fs.stat('c/link', f))).size); // expect: 7
+console.log(await told((f) => fs.unlink('c/link', f)), fs.existsSync('c/a')); // expect: undefined true
+for (const ask of [
+  (f) => fs.unlink('c/link', f), (f) => fs.lstat('c/link', f), (f) => fs.rename('c/link', 'c/x', f),
+  (f) => fs.copyFile('none', 'c/x', f), (f) => fs.appendFile('c', 'x', f), (f) => fs.mkdir('c', f),
+]) console.log(await told(ask));
+// expect: ENOENT unlink c/link
+// expect: ENOENT lstat c/link
+// expect: ENOENT rename c/link c/x
+// expect: ENOENT copyfile none c/x
+// expect: EISDIR open c
+// expect: EEXIST mkdir c
+await promises.appendFile('c/a', '!');
+await promises.copyFile('c/a', 'c/d');
+await promises.rename('c/d', 'c/e');
+await promises.unlink('c/a');
+console.log(await promises.readFile('c/e', 'utf8'), (await promises.lstat('c/e')).isFile()); // expect: one two! true
+console.log((await promises.readdir('c')).join()); // expect: e
+console.log(await told((f) => fs.rm('c', { recursive: true }, f)), fs.existsSync('c')); // expect: undefined false

@@ -16,3 +16,5 @@ console.log(e instanceof assert.AssertionError, e instanceof Error, e.actual, e.
 const a = {}, b = {};
 a.self = a; b.self = b;
 console.log(told(() => assert.deepStrictEqual(a, b)), told(() => assert.throws('x')).split(' ').slice(0, 2).join(), told(() => assert.throws(() => { throw new Error('x'); }, 'x')).slice(0, 30)); // expect: passed TypeError,ERR_INVALID_ARG_TYPE TypeError ERR_AMBIGUOUS_ARGUME
+console.log(told(() => assert.notEqual(1, 2)), told(() => assert.notEqual(1, '1')), told(() => assert.notDeepEqual({ a: 1 }, { a: 2 })), told(() => assert.doesNotMatch('abc', /x/)), told(() => assert.doesNotMatch('abc', /b/))); // expect: passed AssertionError ERR_ASSERTION 1 != '1' passed passed AssertionError ERR_ASSERTION The input was expected to not match the regular expression /b/. Input:||'abc'|
+console.log(told(() => assert.strict.equal(1, '1')).split(':')[0], assert.strict.deepEqual === assert.deepStrictEqual, require('assert/strict') === assert.strict); // expect: AssertionError ERR_ASSERTION Expected values to be strictly equal true true

@@ -19,3 +19,5 @@ console.log(isUtf8(Buffer.from('é')), isUtf8(Buffer.from([0xff])), isAscii(Buff
 const wrong = [() => Buffer.from(1), () => Buffer.from(null), () => Buffer.alloc(-1), () => Buffer.alloc('1'), () => b.readUInt8(999), () => b.writeUInt8(256, 0), () => Buffer.concat(1), () => Buffer.from('x', 'nope'), () => b.readUInt32BE(b.length - 2), () => b.toString('nope')];
 console.log(wrong.map((f) => { try { f(); return 'fine'; } catch (e) { return e.name; } }).join()); // expect: TypeError,TypeError,RangeError,TypeError,RangeError,RangeError,TypeError,TypeError,RangeError,TypeError
 console.log([...Buffer.from('ab').entries()].join(';'), Buffer.from('abc').at(-1), Buffer.from('a').map((x) => x + 1) instanceof Buffer, Object.keys(Buffer.from('ab')).join()); // expect: 0,97;1,98 99 true 0,1
+const { SlowBuffer, transcode } = require('buffer');
+console.log(SlowBuffer(3).length, transcode(Buffer.from('é'), 'utf8', 'latin1').toString('hex'), transcode(Buffer.from('é'), 'utf8', 'utf16le').toString('hex')); // expect: 3 e9 e900

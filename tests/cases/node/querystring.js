@@ -7,3 +7,4 @@ console.log(qs.escape("a b&c=d!'()*~é"), qs.unescape('%41%zz%C3%A9+'), qs.strin
 console.log(qs.stringify({ a: 'é' }, null, null, { encodeURIComponent: (s) => `<${s}>` }), JSON.stringify(qs.parse('a=b', null, null, { decodeURIComponent: (s) => s.toUpperCase() })), qs.encode === qs.stringify, qs.decode === qs.parse); // expect: <a>=<é> {"A":"B"} true true
 console.log((() => { try { qs.escape('\ud800'); } catch (e) { return `${e.name} ${e.code}`; } })()); // expect: URIError ERR_INVALID_URI
 console.log(Object.keys(qs.parse(Array.from({ length: 2000 }, (_, i) => `k${i}`).join('&'))).length); // expect: 1000
+console.log(qs.unescapeBuffer('a%20b%zz').toString(), qs.unescapeBuffer('+', true).length); // expect: a b%zz 1

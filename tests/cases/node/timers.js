@@ -1,4 +1,4 @@
-// flags: --module timers --module timers/promises
+// flags: --module timers
 const timers = require('timers'), { setTimeout: sleep, setImmediate: soon, setInterval: every, scheduler } = require('timers/promises');
 console.log(timers.setTimeout === setTimeout, timers.clearInterval === clearInterval, timers.promises.setTimeout === sleep); // expect: true true true
 console.log(await sleep(1, 'value'), await soon('now'), await scheduler.wait(1), await sleep(1000, 0, { signal: AbortSignal.abort('x') }).catch((e) => `${e.name} ${e.code} ${e.cause}`)); // expect: value now undefined AbortError ABORT_ERR x

@@ -19,3 +19,7 @@ console.log(JSON.stringify(util.parseArgs({ args: ['-f', '--bar', 'b', 'pos'], o
 console.log(util.toUSVString('\ud800'), new util.TextDecoder().decode(new util.TextEncoder().encode('é')), util.inherits.length, util.deprecate((x) => x + 1, 'old', 'DEP0')(1), util.isArray([]), typeof util.debuglog('x')); // expect: � é 2 2 true function
 const wrong = [() => util.promisify(1), () => util.callbackify(1), () => util.inherits(1, 2), () => util.styleText('nope', 'x'), () => util.parseArgs({ args: ['--x'] })];
 console.log(wrong.map((f) => { try { f(); return 'fine'; } catch (e) { return `${e.name} ${e.code}`; } }).join()); // expect: TypeError ERR_INVALID_ARG_TYPE,TypeError ERR_INVALID_ARG_TYPE,TypeError ERR_INVALID_ARG_TYPE,TypeError ERR_INVALID_ARG_VALUE,TypeError ERR_PARSE_ARGS_UNKNOWN_OPTION
+console.log(util.formatWithOptions({ compact: true }, '%s %o', 'a', 1), util.formatWithOptions({ colors: true }, '%O', 'x'), inspect([new Proxy([1], {}), new Proxy(() => {}, {})]), util.types.isProxy(new Proxy({}, {}))); // expect: a 1 [32m'x'[39m [ [ 1 ], [Function (anonymous)] ] true
+const controller = new AbortController(), told = util.aborted(controller.signal, {});
+controller.abort();
+console.log(await told.then(() => 'aborted'), await util.aborted(undefined, {}).catch((e) => e.code)); // expect: aborted ERR_INVALID_ARG_TYPE

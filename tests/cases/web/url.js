@@ -19,3 +19,5 @@ console.log(new URL('javascript:alert(1)').pathname, new URL('blob:https://a.b/x
 console.log(new URL('http://h/%7Ea%2e%2E/b\\c').href, new URL('  http://h/\n\t ').href, new URL('http://h/🙂?🙂#🙂').href); // expect: http://h/%7Ea%2e%2E/b/c http://h/ http://h/%F0%9F%99%82?%F0%9F%99%82#%F0%9F%99%82
 console.log(new URL("http://h/?'\"<> `{}|^#'\"<> `{}|^").href); // expect: http://h/?%27%22%3C%3E%20`{}|^#'%22%3C%3E%20%60{}|^
 console.log(new URL('http://h/ \'"<>`{}|[]').pathname); // expect: /%20'%22%3C%3E%60%7B%7D|[]
+const refused = (...args) => { try { return new URL(...args).href; } catch (e) { return `${e instanceof TypeError} ${e.code} ${e.input}`; } };
+console.log(refused('bad'), refused('x', 'bad'), URL.parse?.('bad') ?? null); // expect: true ERR_INVALID_URL bad true ERR_INVALID_URL x null

@@ -31,6 +31,23 @@ show(() => z.gunzipSync(1), () => z.gunzipSync(), () => z.gunzipSync([1]), () =>
 const called = (f, ...given) => new Promise((resolve) => f(...given, (error, value) => resolve(error ? [error.name, error.code, error.errno] : text(value))));
 (async () => {
   console.log(await called(z.gunzip, z.gzipSync('a')), await called(z.brotliDecompress, z.brotliCompressSync('b'), {}), String(await called(z.inflate, 'junk!')), String(await called(z.unzip, z.gzipSync('abc'), { maxOutputLength: 1 })));
+  // With callbacks, in each format, and of what ends early.
+  const failed = (error) => `${error.name} ${error.code} ${error.errno}`;
+  const told = (ask) => new Promise((resolve) => ask((error, value) => resolve(error ? failed(error) : value)));
+  const halves = [
+    [(data, done) => z.gzip(data, done), (data, done) => z.gunzip(data, done)],
+    [(data, done) => z.deflate(data, done), (data, done) => z.inflate(data, done)],
+    [(data, done) => z.deflate(data, { level: 9 }, done), (data, done) => z.unzip(data, done)],
+    [(data, done) => z.deflateRaw(data, done), (data, done) => z.inflateRaw(data, done)],
+    [(data, done) => z.brotliCompress(data, done), (data, done) => z.brotliDecompress(data, done)],
+  ];
+  for (const [pack, unpack] of halves) {
+    const packed = await told((done) => pack('hello', done));
+    const whole = await told((done) => unpack(packed, done));
+    console.log(text(whole), await told((done) => unpack(packed.subarray(0, 6), done)));
+  }
+  console.log(text(z.inflateRawSync(z.deflateRawSync('hello', { level: 0 }))));
+  console.log(z.deflateRawSync('').length, z.deflateSync('').length, z.gzipSync('').length);
 })();
 // expect: hello
 // expect: 0
@@ -122,3 +139,10 @@ const called = (f, ...given) => new Promise((resolve) => f(...given, (error, val
 // expect: TypeError ERR_INVALID_ARG_TYPE The "options.maxOutputLength" property must be of type number. Received type string ('1')
 // expect: RangeError ERR_BUFFER_TOO_LARGE Cannot create a Buffer larger than 3 bytes
 // expect: a b Error,Z_DATA_ERROR,-3 RangeError,ERR_BUFFER_TOO_LARGE,
+// expect: hello Error Z_BUF_ERROR -5
+// expect: hello Error Z_BUF_ERROR -5
+// expect: hello Error Z_BUF_ERROR -5
+// expect: hello Error Z_BUF_ERROR -5
+// expect: hello Error Z_BUF_ERROR -5
+// expect: hello
+// expect: 2 8 20

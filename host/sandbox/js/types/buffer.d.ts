@@ -1,5 +1,6 @@
 export type BufferEncoding =
   | "ascii" | "utf8" | "utf-8" | "utf16le" | "utf-16le" | "ucs2" | "ucs-2" | "base64" | "base64url" | "latin1" | "binary" | "hex";
+/** Bytes, with Node's methods on top of what every Uint8Array has. */
 export interface Buffer extends Uint8Array<ArrayBuffer> {
   toString(encoding?: BufferEncoding, start?: number, end?: number): string;
   toJSON(): { type: "Buffer"; data: number[] };
@@ -80,13 +81,19 @@ export const Buffer: {
   isBuffer(value: unknown): value is Buffer;
   isEncoding(encoding: string): encoding is BufferEncoding;
 };
+/** How long a Buffer and a string can be. */
 export const constants: { MAX_LENGTH: number; MAX_STRING_LENGTH: number };
 export const kMaxLength: number;
 export const kStringMaxLength: number;
+/** How many bytes of a Buffer are shown. */
 export const INSPECT_MAX_BYTES: number;
+/** The same as `Buffer.allocUnsafeSlow`, which it made way for. */
 export function SlowBuffer(size: number): Buffer;
+/** Whether the bytes are valid UTF-8. */
 export function isUtf8(input: ArrayBuffer | ArrayBufferView): boolean;
+/** Whether all bytes are below 128. */
 export function isAscii(input: ArrayBuffer | ArrayBufferView): boolean;
+/** The bytes of the same text in another encoding. */
 export function transcode(source: Uint8Array, from: BufferEncoding, to: BufferEncoding): Buffer;
 export const atob: typeof globalThis.atob;
 export const btoa: typeof globalThis.btoa;

@@ -1,6 +1,7 @@
 export type Listener = (...args: any[]) => void;
 export interface EventEmitterOptions { captureRejections?: boolean }
 export interface StaticOptions { signal?: AbortSignal }
+/** What Node's emitters are. */
 class EventEmitter {
   constructor(options?: EventEmitterOptions);
   static EventEmitter: typeof EventEmitter;
@@ -8,14 +9,18 @@ class EventEmitter {
   static captureRejections: boolean;
   static readonly captureRejectionSymbol: unique symbol;
   static readonly errorMonitor: unique symbol;
+  /** Waits for the event, and answers with its arguments; rejects at an `error`. */
   static once(emitter: EventEmitter | EventTarget, name: string | symbol, options?: StaticOptions): Promise<any[]>;
+  /** The arguments of every event of that name, for `for await`. */
   static on(
     emitter: EventEmitter | EventTarget, name: string | symbol, options?: StaticOptions & { close?: string[] },
   ): AsyncIterableIterator<any[]>;
+  /** How many listeners there are. */
   static listenerCount(emitter: EventEmitter, name: string | symbol): number;
   static getEventListeners(emitter: EventEmitter, name: string | symbol): Listener[];
   static getMaxListeners(emitter: EventEmitter | EventTarget): number;
   static setMaxListeners(n?: number, ...emitters: (EventEmitter | EventTarget)[]): void;
+  /** Calls the listener once, even if the signal has aborted. */
   static addAbortListener(signal: AbortSignal, listener: (event: Event) => void): object;
   addListener(name: string | symbol, listener: Listener): this;
   on(name: string | symbol, listener: Listener): this;

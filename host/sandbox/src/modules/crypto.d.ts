@@ -30,7 +30,15 @@ export function randomBytes(size: number): Uint8Array;
 export function randomBytes(size: number, callback: Callback<Uint8Array>): void;
 /** Fills with random bytes. */
 export function randomFillSync<T extends ArrayBufferView | ArrayBuffer>(buffer: T, offset?: number, size?: number): T;
+/** As `randomFillSync`; a callback as the last argument is called with the buffer, without one it answers a promise. */
 export function randomFill<T extends ArrayBufferView | ArrayBuffer>(buffer: T, offset?: number, size?: number): Promise<T>;
+export function randomFill<T extends ArrayBufferView | ArrayBuffer>(buffer: T, callback: Callback<T>): void;
+export function randomFill<T extends ArrayBufferView | ArrayBuffer>(
+  buffer: T, offset: number, callback: Callback<T>,
+): void;
+export function randomFill<T extends ArrayBufferView | ArrayBuffer>(
+  buffer: T, offset: number, size: number, callback: Callback<T>,
+): void;
 /** A random integer of `min <= n < max`. */
 export function randomInt(max: number): number;
 export function randomInt(min: number, max: number): number;
@@ -43,6 +51,7 @@ export function getRandomValues<T extends ArrayBufferView>(array: T): T;
 export function timingSafeEqual(a: ArrayBufferView | ArrayBuffer, b: ArrayBufferView | ArrayBuffer): boolean;
 /** PBKDF2 with HMAC. */
 export function pbkdf2Sync(password: Data, salt: Data, iterations: number, keylen: number, digest: string): Uint8Array;
+/** As `pbkdf2Sync`, for a callback or as a promise. `keylen` is 1 MiB at most: more is `ERR_OUT_OF_RANGE`. */
 export function pbkdf2(password: Data, salt: Data, iterations: number, keylen: number, digest: string): Promise<Uint8Array>;
 export function pbkdf2(
   password: Data, salt: Data, iterations: number, keylen: number, digest: string, callback: Callback<Uint8Array>,
@@ -52,6 +61,10 @@ export interface ScryptOptions {
 }
 /** scrypt. */
 export function scryptSync(password: Data, salt: Data, keylen: number, options?: ScryptOptions): Uint8Array;
+/**
+ * As `scryptSync`, for a callback or as a promise. N is 16,384, r 8 and p 1 unless said; `maxmem`, 32 MiB unless said,
+ * bounds them, and so does the module: beyond is `ERR_CRYPTO_INVALID_SCRYPT_PARAMS`.
+ */
 export function scrypt(password: Data, salt: Data, keylen: number, options?: ScryptOptions): Promise<Uint8Array>;
 export function scrypt(password: Data, salt: Data, keylen: number, callback: Callback<Uint8Array>): void;
 export function scrypt(
@@ -59,6 +72,10 @@ export function scrypt(
 ): void;
 /** HKDF with HMAC. */
 export function hkdfSync(digest: string, ikm: Data, salt: Data, info: Data, keylen: number): ArrayBuffer;
+/**
+ * As `hkdfSync`, for a callback or as a promise. At most 255 times the digest's length: more is
+ * `ERR_CRYPTO_INVALID_KEYLEN`.
+ */
 export function hkdf(digest: string, ikm: Data, salt: Data, info: Data, keylen: number): Promise<ArrayBuffer>;
 export function hkdf(
   digest: string, ikm: Data, salt: Data, info: Data, keylen: number, callback: Callback<ArrayBuffer>,

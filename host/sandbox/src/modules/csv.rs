@@ -6,7 +6,7 @@ use serde::{Deserialize, de::DeserializeSeed};
 use wasmtime::component::{ComponentType, Lift, WasmStr};
 
 use super::{Answer, Facade, Failure, Interface, Linking, Module, NO_GRANT_SCHEMA, NoGrant, Traffic, grant_of};
-use crate::limits::host_text_bytes;
+use crate::limits::{HOST_TEXT_BYTES, host_text_bytes};
 
 pub(super) static MODULE: Module = Module {
     name: "csv",
@@ -19,7 +19,11 @@ pub(super) static MODULE: Module = Module {
     }),
     grant_schema: NO_GRANT_SCHEMA,
     check_grant: grant_of::<NoGrant>,
-    limits: &[],
+    limits: &[(
+        "text_mb_base",
+        (HOST_TEXT_BYTES >> 20) as u64,
+        "an answer (rows count as JSON) of more than this and a quarter of `mem_mb` is ERR_BUFFER_TOO_LARGE",
+    )],
     ..Module::BASE
 };
 

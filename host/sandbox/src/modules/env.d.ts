@@ -4,5 +4,5 @@ export function get(name: string): string | undefined;
 export function has(name: string): boolean;
 /** Every name that has a value: an object that can't be changed. */
 export function all(): Readonly<Record<string, string>>;
-declare const env: Readonly<{ get: typeof get; has: typeof has; all: typeof all }>;
+const env: Readonly<{ get: typeof get; has: typeof has; all: typeof all }>;
 export default env;

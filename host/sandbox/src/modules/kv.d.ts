@@ -12,7 +12,7 @@ export function getEntry(key: string): Promise<Entry | undefined>;
 export function set(key: string, value: any, options?: SetOptions): Promise<number>;
 /** Compare and swap: stores only if the key has that version (null: is absent); whether it did. */
 export function cas(key: string, version: number | null, value: any, options?: { ttl?: number }): Promise<boolean>;
-declare function remove(key: string, options?: Condition): Promise<boolean>;
+function remove(key: string, options?: Condition): Promise<boolean>;
 /** Removes a key; whether it was there and `ifVersion` held. */
 export { remove as delete };
 /** Entries whose keys begin with the prefix, in the order of their bytes; 100 unless said, 1000 at most. */

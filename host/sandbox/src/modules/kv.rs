@@ -33,7 +33,7 @@ pub(super) static MODULE: Module = Module {
     facade: Some(Facade { source: include_str!("kv.js"), types: include_str!("kv.d.ts") }),
     grant_schema: r#"{"type":"object","properties":{
 "namespace":{"type":"string","default":"default","pattern":"^[A-Za-z0-9._-]{1,64}$","description":"templates with the same one share keys"},
-"access":{"enum":["read-write","read-only"],"default":"read-write"},
+"access":{"enum":["read-write","read-only"],"default":"read-write","description":"read-only: changing keys is NOT_GRANTED"},
 "quota_kb":{"type":"integer","minimum":1,"maximum":1048576,"default":10240,"description":"keys and values of the namespace, KiB"}},
 "additionalProperties":false}"#,
     check_grant,

@@ -7,5 +7,5 @@ export interface SecretRef {
 export function ref(name: string): SecretRef;
 /** The value of a secret that the grant lists under `reveal`. Rejects with NOT_GRANTED, or ENOSECRET when there is none. */
 export function get(name: string): Promise<string>;
-declare const secrets: Readonly<{ ref: typeof ref; get: typeof get }>;
+const secrets: Readonly<{ ref: typeof ref; get: typeof get }>;
 export default secrets;

@@ -12,34 +12,55 @@ const GLOBALS: &str = include_str!("../../js/types/globals.d.ts");
 
 /// The declarations of what `require(module.name)` answers.
 pub(crate) fn declarations(module: &Module) -> String {
-    let name = module.name;
-    let body = match (&module.facade, &module.interface) {
-        (Some(facade), _) => own_part(facade.types).to_owned(),
-        // Our own WIT, compiled in; a test declares every module, so an error here can't reach a user.
-        (None, Some(interface)) => of_interface(interface).unwrap_or_else(|error| format!("// {error:#}\n")),
-        (None, None) => String::new(),
-    };
     let mut out = format!("/** {} */\n", module.docs.replace("*/", "* /"));
-    block(&mut out, name, &body);
-    for (part, export) in module.parts {
-        let types = module.facade.as_ref().map_or("", |facade| facade.types);
-        match types.split_once(&part_mark(part)) {
-            Some((_, types)) => block(&mut out, part, own_part(types)),
-            None => block(&mut out, part, &format!("import {{ {export} }} from \"{name}\";\nexport = {export};\n")),
-        }
+    for (name, body) in bodies(module) {
+        block(&mut out, name, &body);
     }
     out
 }
 
+/// What can be required of a module, each with the inside of its `declare module`: itself, and its parts.
+fn bodies(module: &Module) -> Vec<(&'static str, String)> {
+    let name = module.name;
+    let types = module.facade.as_ref().map_or("", |facade| facade.types);
+    let body = match (&module.facade, &module.interface) {
+        (Some(_), _) => own_part(types).to_owned(),
+        // Our own WIT, compiled in; a test declares every module, so an error here can't reach a user.
+        (None, Some(interface)) => of_interface(interface).unwrap_or_else(|error| format!("// {error:#}\n")),
+        (None, None) => String::new(),
+    };
+    let parts = module.parts.iter().map(|(part, export)| match types.split_once(&part_mark(part)) {
+        Some((_, types)) => (*part, own_part(types).to_owned()),
+        None => (*part, format!("import {{ {export} }} from \"{name}\";\nexport = {export};\n")),
+    });
+    [(name, body)].into_iter().chain(parts).collect()
+}
+
 /// A module under its name, and under the one with `node:`.
 fn block(out: &mut String, name: &str, body: &str) {
-    out.push_str(&format!("declare module \"{name}\" {{\n"));
-    for line in body.lines() {
-        out.push_str(if line.is_empty() { "" } else { "  " });
-        out.push_str(line);
-        out.push('\n');
+    // `export *` leaves a default out, and is refused of what has `export =`.
+    let node = match exports(body, "=") {
+        true => body.to_owned(),
+        false if exports(body, "default") => {
+            format!("export * from \"{name}\";\nexport {{ default }} from \"{name}\";\n")
+        }
+        false => format!("export * from \"{name}\";\n"),
+    };
+    for (scheme, body) in [("", body), ("node:", &node)] {
+        out.push_str(&format!("declare module \"{scheme}{name}\" {{\n"));
+        for line in body.lines() {
+            out.push_str(if line.is_empty() { "" } else { "  " });
+            out.push_str(line);
+            out.push('\n');
+        }
+        out.push_str("}\n");
     }
-    out.push_str(&format!("}}\ndeclare module \"node:{name}\" {{\n  export * from \"{name}\";\n}}\n"));
+}
+
+/// Whether one of the declarations begins so.
+fn exports(body: &str, what: &str) -> bool {
+    let start = format!("export {what} ");
+    body.lines().any(|line| line.starts_with(&start))
 }
 
 /// In hand-written declarations: what follows is those of a part.
@@ -103,10 +124,19 @@ pub fn declarations_for(modules: &[&Module]) -> String {
         out.push_str("/** This template lists no modules. */\ndeclare function require(name: never): never;\n");
     }
     for module in modules {
-        let name = module.name;
-        out.push_str(&format!(
-            "declare function require(name: \"{name}\" | \"node:{name}\"): typeof import(\"{name}\");\n"
-        ));
+        let bodies = bodies(module);
+        for (name, body) in &bodies {
+            let default = if exports(body, "default") { ".default" } else { "" };
+            let answer = format!("typeof import(\"{name}\"){default}");
+            out.push_str(&format!("declare function require(name: \"{name}\" | \"node:{name}\"): {answer};\n"));
+        }
+        let (name, body) = &bodies[0];
+        for (global, export) in module.globals {
+            out.push_str(&format!("declare var {global}: typeof import(\"{name}\").{export};\n"));
+            if ["class", "interface", "type"].iter().any(|kind| exports(body, &format!("{kind} {export}"))) {
+                out.push_str(&format!("type {global} = import(\"{name}\").{export};\n"));
+            }
+        }
     }
     for module in modules {
         out.push('\n');

@@ -14,7 +14,8 @@ const needCount = (n, name) => {
 function EventEmitter(options) {
   EventEmitter.init.call(this, options);
 }
-EventEmitter.init = function (options) {
+// Not enumerable: for packages that know of it.
+Object.defineProperty(EventEmitter, 'init', { writable: true, configurable: true, value(options) {
   if (this._events === undefined || this._events === Object.getPrototypeOf(this)._events) {
     this._events = { __proto__: null };
     this._eventsCount = 0;
@@ -26,7 +27,7 @@ EventEmitter.init = function (options) {
     }
     this[kCapture] = options.captureRejections;
   } else if (EventEmitter.prototype[kCapture]) this[kCapture] = true;
-};
+} });
 EventEmitter.prototype._events = undefined;
 EventEmitter.prototype._eventsCount = 0;
 EventEmitter.prototype._maxListeners = undefined;
@@ -301,7 +302,7 @@ function addAbortListener(signal, listener) {
 
 Object.assign(EventEmitter, {
   EventEmitter, once, on, listenerCount, getEventListeners, getMaxListeners, setMaxListeners, addAbortListener, errorMonitor,
-  captureRejectionSymbol, usingDomains: false,
+  captureRejectionSymbol,
 });
 Object.defineProperties(EventEmitter, {
   defaultMaxListeners: {

@@ -58,54 +58,112 @@ export interface FileHandle {
 }
 export const constants: { readonly [name: string]: number };
 
+/** Whether a file or directory stands there; false for every path that can't be looked at. */
 export function existsSync(path: string): boolean;
+/**
+ * The whole file: text, or with `null` or `"buffer"` bytes. More than 8 MiB and a quarter of `mem_mb` is EFBIG: open it
+ * and read it in parts.
+ */
 export function readFileSync(path: string, options?: AsText): string;
 export function readFileSync(path: string, options: AsBytes): Uint8Array;
+/**
+ * Makes the file, or empties it first, and writes all of the data; `flag` says otherwise, as `wx`: EEXIST if it is
+ * there.
+ */
 export function writeFileSync(path: string, data: Data, options?: Written): void;
+/** Writes at the end of the file, which is made if there is none. */
 export function appendFileSync(path: string, data: Data, options?: Written): void;
+/** Throws unless something stands there; with `constants.W_OK` also where the grant is for reading only (EROFS). */
 export function accessSync(path: string, mode?: number): void;
+/** What stands there, behind symbolic links too. ENOENT if nothing does, or undefined with `throwIfNoEntry: false`. */
 export function statSync(path: string): Stats;
 export function statSync(path: string, options: { throwIfNoEntry: false }): Stats | undefined;
+/** As `statSync`, but of a symbolic link itself. */
 export function lstatSync(path: string): Stats;
 export function lstatSync(path: string, options: { throwIfNoEntry: false }): Stats | undefined;
+/**
+ * The names in a directory, sorted. `recursive` goes beneath it, not through symbolic links. More than 100,000 are
+ * ENOBUFS.
+ */
 export function readdirSync(path: string, options?: Encoding | { recursive?: boolean; withFileTypes?: false }): string[];
 export function readdirSync(path: string, options: { recursive?: boolean; withFileTypes: true }): Dirent[];
+/**
+ * Makes a directory; EEXIST if it is there. `recursive` makes those above it too, and answers the first that it made.
+ */
 export function mkdirSync(path: string, options?: { recursive?: boolean }): string | undefined;
+/** Makes a directory of that name with six random characters behind it, and answers its path. */
 export function mkdtempSync(prefix: string): string;
+/** Removes a file; with `recursive` a directory with all that is in it. `force`: nothing being there is no error. */
 export function rmSync(path: string, options?: { recursive?: boolean; force?: boolean }): void;
+/** Removes an empty directory; ENOTEMPTY if something is in it. */
 export function rmdirSync(path: string): void;
+/** Removes a file, or a symbolic link and not what it leads to. Directories are EISDIR. */
 export function unlinkSync(path: string): void;
+/** Moves a file or directory, over a file or an empty directory that is there. */
 export function renameSync(oldPath: string, newPath: string): void;
+/** Copies the bytes of a file, over what is there; with `constants.COPYFILE_EXCL` that is EEXIST. */
 export function copyFileSync(src: string, dest: string, mode?: number): void;
+/** Cuts a file to `len` bytes, 0 unless said, or fills it up with zeros: they count as written. */
 export function truncateSync(path: string, len?: number): void;
 /** The path from the root, without symbolic links; `.` is the root itself. */
 export function realpathSync(path: string): string;
 /** Only to something in the link's own directory or beneath it. */
 export function symlinkSync(target: string, path: string): void;
+/** What a symbolic link says, as it was written. EINVAL if it is none. */
 export function readlinkSync(path: string): string;
+/** Sets when it was read and written: Dates, or seconds since 1970. */
 export function utimesSync(path: string, atime: number | Date, mtime: number | Date): void;
+/** A number for an open file, `r` unless said. A session has 64 at most (EMFILE), so close them. */
 export function openSync(path: string, flags?: Flag): number;
+/** Gives the number back; EBADF if no file is open by it. */
 export function closeSync(fd: number): void;
+/**
+ * Reads into the buffer, from `position` or where the last call ended. Answers how many bytes those were: 0 at the end.
+ */
 export function readSync(fd: number, buffer: ArrayBufferView, offset?: number, length?: number, position?: number | bigint | null): number;
+/**
+ * Writes at `position` or where the last call ended; a string is followed by its position and encoding. Answers how
+ * many bytes.
+ */
 export function writeSync(fd: number, data: Data, offset?: number | null, length?: number | Encoding, position?: number | bigint | null): number;
+/** What is known of an open file. */
 export function fstatSync(fd: number): Stats;
+/** Cuts an open file, or fills it up with zeros; EBADF if it isn't open for writing. */
 export function ftruncateSync(fd: number, len?: number): void;
+/**
+ * The file from `start` to `end`, both included, in chunks of 64 KiB unless `highWaterMark` says otherwise: bytes, or
+ * text as utf8. What fails is thrown by `for await`, or is an `error` event.
+ */
 export function createReadStream(path: string, options?: Encoding | ReadOptions): ReadStream;
+/**
+ * Opens the file, emptied unless `flags` say otherwise, and writes chunk after chunk. What fails is an `error` event.
+ */
 export function createWriteStream(path: string, options?: Encoding | WriteOptions): WriteStream;
 
 type Callback<T> = (error: Error | null, value: T) => void;
+/** As `readFileSync`, for a callback. In `fs/promises` it answers a promise, as all of these do. */
 export function readFile(path: string, done: Callback<string>): void;
 export function readFile(path: string, options: AsText, done: Callback<string>): void;
 export function readFile(path: string, options: AsBytes, done: Callback<Uint8Array>): void;
+/** As `writeFileSync`, for a callback. */
 export function writeFile(path: string, data: Data, done: Callback<void>): void;
+/** As `appendFileSync`, for a callback. */
 export function appendFile(path: string, data: Data, done: Callback<void>): void;
+/** As `statSync`, for a callback; ENOENT is its first argument. */
 export function stat(path: string, done: Callback<Stats>): void;
+/** As `stat`, but of a symbolic link itself. */
 export function lstat(path: string, done: Callback<Stats>): void;
+/** As `readdirSync`, for a callback: sorted names. */
 export function readdir(path: string, done: Callback<string[]>): void;
+/** As `mkdirSync`, for a callback. */
 export function mkdir(path: string, done: Callback<string | undefined>): void;
+/** As `rmSync`, for a callback. */
 export function rm(path: string, options: { recursive?: boolean; force?: boolean }, done: Callback<void>): void;
+/** As `unlinkSync`, for a callback. */
 export function unlink(path: string, done: Callback<void>): void;
+/** As `renameSync`, for a callback. */
 export function rename(oldPath: string, newPath: string, done: Callback<void>): void;
+/** As `copyFileSync`, for a callback. */
 export function copyFile(src: string, dest: string, done: Callback<void>): void;
 
 export const promises: typeof import("fs/promises");
