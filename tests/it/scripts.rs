@@ -99,7 +99,7 @@ fn answer(
         (_, "/private/orders") if authorization != format!("Bearer {TOKEN}") => {
             send("401 Unauthorized", "", &json!({ "error": "who are you?", "given": authorization }))
         }
-        (_, "/private/orders") if call % 3 != 0 => {
+        (_, "/private/orders") if !call.is_multiple_of(3) => {
             send("503 Service Unavailable", "retry-after: 0\r\n", &json!({ "error": "busy", "call": call }))
         }
         ("POST", "/private/orders") => {
