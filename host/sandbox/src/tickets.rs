@@ -268,6 +268,8 @@ impl Tickets {
         for ticket in &given_up {
             self.abandon(*ticket);
         }
+        // What came to something already would take room until somebody looks.
+        self.inbox.results().retain(|(ticket, _)| self.out.contains_key(ticket));
         given_up
     }
 
@@ -312,5 +314,41 @@ impl Drop for Tickets {
                 task.abort();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_room_is_full_until_something_goes() {
+        let room = Room::new(10);
+        let first = room.take(8).unwrap();
+        assert!(room.take(3).is_none() && room.take(0).is_some() && !room.is_full());
+        let over = room.hold(5);
+        assert!(room.is_full());
+        let waits = tokio::spawn({
+            let room = Arc::clone(&room);
+            async move { room.left().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waits.is_finished());
+        drop(over);
+        waits.await.unwrap();
+        drop(first);
+        assert!(room.take(10).is_some());
+    }
+
+    #[tokio::test]
+    async fn what_was_given_up_takes_no_room() {
+        let mut tickets = Tickets::new(Some(Handle::current()), 10, 10);
+        tickets.begin_run();
+        let held = tickets.results().hold(10);
+        tickets.call(async move { held }).unwrap();
+        tickets.arrival().await;
+        assert!(tickets.results().is_full());
+        tickets.abandon_run();
+        assert!(!tickets.results().is_full() && tickets.is_empty());
     }
 }

@@ -258,13 +258,17 @@ fn link(fetch: &mut Linking<'_>) -> wasmtime::Result<()> {
         }
         let body = body.map_or_else(Bytes::new, |body| Bytes::copy_from_slice(body.as_le_slice(&*store)));
         let id = request.id;
-        Ok(send::Plan::of(&shared.grant, request, body).map(|plan| async move {
-            let (cancel, _until_done) = shared.cancellable(id);
-            tokio::select! {
-                // What is cancelled stays so, also when it is done at the same moment.
-                biased;
-                () = cancel.notified() => Err(Failure::new("ABORT_ERR", "the request was aborted")),
-                sent = shared.send(plan) => sent,
+        Ok(send::Plan::of(&shared.grant, request, body).map(|plan| {
+            // From here on, and not from when a thread first looks at it: a script may cancel in its next word.
+            let (cancel, until_done) = shared.cancellable(id);
+            async move {
+                let _until_done = until_done;
+                tokio::select! {
+                    // What is cancelled stays so, also when it is done at the same moment.
+                    biased;
+                    () = cancel.notified() => Err(Failure::new("ABORT_ERR", "the request was aborted")),
+                    sent = shared.send(plan) => sent,
+                }
             }
         }))
     })?;

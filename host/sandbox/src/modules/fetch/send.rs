@@ -13,7 +13,10 @@ use super::body::{Body, Bounds};
 use super::connect::{Refused, io_failure};
 use super::origin::{parse_url, shown_origin};
 use super::secrets::{Sent, Used, names, not_granted};
-use super::{FILLED_BYTES_MAX, Grant, HEADER_BYTES_MAX, HEADERS_MAX, REDIRECTS_MAX, Redirect, Request, Response, SECRETS_MAX, Shared};
+use super::{
+    FILLED_BYTES_MAX, Grant, HEADER_BYTES_MAX, HEADERS_MAX, REDIRECTS_MAX, Redirect, Request, Response, SECRETS_MAX,
+    Shared,
+};
 use crate::modules::{Answer, Failure};
 
 /// What we send unless a script says otherwise.
