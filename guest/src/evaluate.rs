@@ -5,7 +5,7 @@ use crate::memory::{Block, CText};
 use crate::render::{self, Rendered, Rendering};
 use crate::{host, interrupt, jobs, session, tickets};
 use core::cell::RefCell;
-use core::ffi::{CStr, c_char, c_void};
+use core::ffi::{CStr, c_char, c_int, c_void};
 use javy::quickjs::qjs;
 
 /// `mode` of the WIT, in its order.
@@ -68,6 +68,54 @@ pub fn resume(ticket: u32, value_max: u32) -> Outcome {
         },
     };
     finish(outcome)
+}
+
+/// What `session.on` registered, to be called with an event and its data.
+static WAKE: js::SingleThread<RefCell<Option<Value>>> = js::SingleThread(RefCell::new(None));
+
+/// `onWake(dispatch)`, for `session.on`.
+pub unsafe extern "C" fn on_wake(_: *mut JSContext, _: Raw, count: c_int, arguments: *mut Raw, _: c_int) -> Raw {
+    // SAFETY: the engine passes `count` arguments, and at least the one that the function's length promises.
+    let dispatch = Value::copy_of(unsafe { js::arguments(arguments, count.max(1)) }[0]);
+    let before = WAKE.0.replace(Some(dispatch));
+    drop(before);
+    js::UNDEFINED
+}
+
+/// Tells the script of something that befell its session, and runs every job that this queued.
+pub fn wake(event: Block, data: Option<Block>, value_max: u32) -> Outcome {
+    session::enter();
+    interrupt::clear();
+    // SAFETY: as above.
+    unsafe { qjs::JS_TakeOutOfMemory(js::runtime()) };
+    let dispatch = WAKE.0.borrow().as_ref().map(|dispatch| Value::copy_of(dispatch.raw()));
+    let answer = match dispatch {
+        None => Ok(Value::undefined()),
+        Some(dispatch) => call_dispatch(&dispatch, &event, data.as_ref()),
+    };
+    let outcome = match (answer, event.into_c_text()) {
+        (Ok(value), Some(script)) => settle(Current { completion: Completion::Value(value), script }, value_max),
+        (Ok(_), None) => {
+            js::throw_out_of_memory();
+            Outcome::Exception(Exception::pending())
+        }
+        (Err(js::Thrown), _) => Outcome::Exception(Exception::in_script(js::take_exception(), "")),
+    };
+    finish(outcome)
+}
+
+fn call_dispatch(dispatch: &Value, event: &Block, data: Option<&Block>) -> js::Result<Value> {
+    let event = Value::string(event.bytes())?;
+    let data = data.map_or_else(|| Ok(Value::undefined()), |data| Value::string(data.bytes()))?;
+    js::call(dispatch.raw(), js::UNDEFINED, &mut [event.raw(), data.raw()])
+}
+
+/// The heap was brought back: what waits for its promise is given up, and so is the work behind these tickets.
+pub fn refresh(lost: impl Iterator<Item = u32>) {
+    session::enter();
+    interrupt::clear();
+    drop(CURRENT.0.take());
+    tickets::lose(lost);
 }
 
 /// Gives up what waits for its promise, and these tickets.

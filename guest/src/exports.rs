@@ -31,6 +31,16 @@ pub fn call(call: &mut Call, which: usize) {
             abandon(call);
             Ok(())
         }
+        "refresh" => {
+            refresh(call);
+            Ok(())
+        }
+        "wake" => {
+            let value_max = int(call) as u32;
+            let data = optional_text(call);
+            let event = text(call);
+            put_outcome(call, evaluate::wake(event, data, value_max))
+        }
         "seal" => call.put(Item::Int(session::seal() as i64)),
         "memory-used" => call.put(Item::Int(session::memory_used() as i64)),
         "builtins" => builtins(call),
@@ -51,9 +61,24 @@ fn eval(call: &mut Call) -> js::Result<()> {
 }
 
 fn abandon(call: &mut Call) {
-    let Some(Slot::List { array, length }) = call.pop() else { return };
-    let ticket = |index| js::get_index(array.raw(), index).ok().map(|value| js::as_number(value.raw()) as u32);
-    evaluate::abandon((0..length).filter_map(ticket));
+    evaluate::abandon(tickets(call));
+}
+
+fn refresh(call: &mut Call) {
+    let lost = tickets(call);
+    session::refresh(unsigned(call));
+    evaluate::refresh(lost);
+}
+
+fn tickets(call: &mut Call) -> impl Iterator<Item = u32> + use<> {
+    let list = match call.pop() {
+        Some(Slot::List { array, length }) => Some((array, length)),
+        _ => None,
+    };
+    list.into_iter().flat_map(|(array, length)| {
+        let ticket = move |index| js::get_index(array.raw(), index).ok().map(|value| js::as_number(value.raw()) as u32);
+        (0..length).filter_map(ticket)
+    })
 }
 
 fn put_outcome(call: &mut Call, outcome: Outcome) -> js::Result<()> {
@@ -111,6 +136,13 @@ fn unsigned(call: &mut Call) -> u64 {
     match call.pop() {
         Some(Slot::BigUnsigned(value)) => value,
         _ => 0,
+    }
+}
+
+fn optional_text(call: &mut Call) -> Option<Block> {
+    match call.pop() {
+        Some(Slot::Case { payload: true, .. }) => Some(text(call)),
+        _ => None,
     }
 }
 

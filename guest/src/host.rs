@@ -17,16 +17,34 @@ unsafe extern "C" {
     fn control_timer(ms: u32, repeats: i32) -> u32;
     #[link_name = "cancel"]
     fn control_cancel(ticket: u32);
+    #[link_name = "checkpoint"]
+    fn control_checkpoint() -> u32;
+    #[link_name = "checkpointed"]
+    fn control_checkpointed(ticket: u32, result: *mut TextOrError);
     #[link_name = "load-module"]
-    fn control_load_module(name: *const u8, length: usize, result: *mut LoadedModule);
+    fn control_load_module(name: *const u8, length: usize, result: *mut TextOrError);
 }
 
 /// `result<string, string>` in memory.
 #[repr(C)]
-struct LoadedModule {
+struct TextOrError {
     is_error: u8,
     text: *mut u8,
     length: usize,
+}
+
+impl Default for TextOrError {
+    fn default() -> Self {
+        TextOrError { is_error: 0, text: core::ptr::null_mut(), length: 0 }
+    }
+}
+
+impl TextOrError {
+    fn into_result(self) -> Result<Block, Block> {
+        // SAFETY: empty, or a block of cabi_realloc that the host filled and that becomes ours.
+        let text = unsafe { Block::from_raw(self.text, self.length) };
+        if self.is_error == 0 { Ok(text) } else { Err(text) }
+    }
 }
 
 /// Set while a component may not call its imports.
@@ -90,13 +108,24 @@ pub enum Level {
     Debug = 4,
 }
 
+/// Asks for a checkpoint and answers with its ticket, unless too many are out.
+pub fn checkpoint() -> Option<u32> {
+    // SAFETY: no memory.
+    Some(unsafe { control_checkpoint() }).filter(|ticket| *ticket != 0)
+}
+
+/// What came of a checkpoint: JSON, or why there is none.
+pub fn checkpointed(ticket: u32) -> Result<Block, Block> {
+    let mut answer = TextOrError::default();
+    // SAFETY: the host fills in `answer`.
+    unsafe { control_checkpointed(ticket, &mut answer) };
+    answer.into_result()
+}
+
 /// Source of a module, or why there is none.
 pub fn load_module(name: &[u8]) -> Result<Block, Block> {
-    let mut loaded = LoadedModule { is_error: 0, text: core::ptr::null_mut(), length: 0 };
-    // SAFETY: the host reads `name` and fills in `loaded`, whose text is a block of cabi_realloc that becomes ours.
-    let text = unsafe {
-        control_load_module(name.as_ptr(), name.len(), &mut loaded);
-        Block::from_raw(loaded.text, loaded.length)
-    };
-    if loaded.is_error == 0 { Ok(text) } else { Err(text) }
+    let mut answer = TextOrError::default();
+    // SAFETY: the host reads `name` and fills in `answer`.
+    unsafe { control_load_module(name.as_ptr(), name.len(), &mut answer) };
+    answer.into_result()
 }

@@ -94,6 +94,12 @@ pub fn start(seed: u64, memory_max: u64, stack_max: u32) {
     enter();
 }
 
+/// Reseeds what a snapshot of a session froze. Its clock may have been set back meanwhile.
+pub fn refresh(seed: u64) {
+    SESSION.0.random.set(seed);
+    SESSION.0.began.set(SESSION.0.began.get().min(host::clock()));
+}
+
 /// Collects garbage, then fills the heap's holes.
 pub fn seal() -> u64 {
     // SAFETY: a live runtime and no JavaScript on the stack.

@@ -22,6 +22,10 @@ enum Waiting {
         arguments: Vec<Value>,
         repeats: bool,
     },
+    /// Is called with text, and whether that is an error.
+    Checkpoint {
+        settle: Value,
+    },
 }
 
 static WAITING: js::SingleThread<RefCell<BTreeMap<u32, Waiting>>> = js::SingleThread(RefCell::new(BTreeMap::new()));
@@ -115,6 +119,18 @@ pub fn call(start: usize, arguments: &[Raw]) -> js::Result<Value> {
     Ok(promise)
 }
 
+/// `checkpoint(settle)`, for `session.checkpoint()`.
+pub unsafe extern "C" fn checkpoint(_: *mut JSContext, _: Raw, count: c_int, arguments: *mut Raw, _: c_int) -> Raw {
+    // SAFETY: the engine passes `count` arguments, and at least the one that the function's length promises.
+    let settle = Value::copy_of(unsafe { js::arguments(arguments, count.max(1)) }[0]);
+    let Some(ticket) = host::checkpoint() else {
+        js::throw_range_error("session.checkpoint: too many timers and host calls are pending");
+        return js::EXCEPTION;
+    };
+    WAITING.0.borrow_mut().insert(ticket, Waiting::Checkpoint { settle });
+    js::UNDEFINED
+}
+
 /// What this ticket waited for is there. Jobs that this queues are left to the caller.
 pub fn complete(ticket: u32) {
     let due = {
@@ -143,6 +159,16 @@ pub fn complete(ticket: u32) {
             };
             value.and_then(|value| js::call(settle.raw(), js::UNDEFINED, &mut [value.raw()])).map(drop)
         }
+        Some(Waiting::Checkpoint { settle }) => {
+            let (text, failed) = match host::checkpointed(ticket) {
+                Ok(text) => (text, false),
+                Err(text) => (text, true),
+            };
+            let failed = Value::bool(failed);
+            Value::string(text.bytes())
+                .and_then(|text| js::call(settle.raw(), js::UNDEFINED, &mut [text.raw(), failed.raw()]))
+                .map(drop)
+        }
     };
     if done.is_err() {
         report(js::take_exception());
@@ -164,4 +190,25 @@ pub fn abandon(tickets: impl Iterator<Item = u32>) {
         let removed = WAITING.0.borrow_mut().remove(&ticket);
         drop(removed);
     }
+}
+
+/// The work that these stood for went down with a process: their promises are rejected, as far as they have any.
+pub fn lose(tickets: impl Iterator<Item = u32>) {
+    for ticket in tickets {
+        let removed = WAITING.0.borrow_mut().remove(&ticket);
+        if let Some(Waiting::Call { reject, .. }) = removed {
+            let rejected = interrupted().and_then(|error| js::call(reject.raw(), js::UNDEFINED, &mut [error.raw()]));
+            if rejected.is_err() {
+                drop(js::take_exception());
+            }
+        }
+    }
+}
+
+fn interrupted() -> js::Result<Value> {
+    // SAFETY: makes an Error with a stack.
+    let error = Value::checked(unsafe { qjs::JS_NewPlainError(js::context(), c"".as_ptr()) })?;
+    error.define_hidden(c"message", Value::string(b"The session was brought back, and what this waited for was lost")?)?;
+    error.define(js::atom(b"code")?, Value::string(b"INTERRUPTED")?)?;
+    Ok(error)
 }

@@ -1,6 +1,6 @@
 //! What the web-standard globals need of the engine. Most of them are JavaScript that the host evaluates into every image
 //! (`host/sandbox/js`); it finds the natives it needs in `__web` and deletes that.
-use crate::host;
+use crate::{evaluate, host, tickets};
 use crate::js::{self, JSContext, Raw, Value};
 use crate::lower::byte_view;
 use core::ffi::c_int;
@@ -16,13 +16,15 @@ pub fn define() -> js::Result<()> {
         return Err(js::Thrown);
     }
     let natives = js::get_named(Value::global().raw(), c"__web")?;
-    natives.define(js::atom(b"evaluate")?, Value::function(evaluate, c"evaluate", 2, 0)?)?;
+    natives.define(js::atom(b"evaluate")?, Value::function(evaluate_compact, c"evaluate", 2, 0)?)?;
+    natives.define(js::atom(b"onWake")?, Value::function(evaluate::on_wake, c"onWake", 1, 0)?)?;
+    natives.define(js::atom(b"checkpoint")?, Value::function(tickets::checkpoint, c"checkpoint", 1, 0)?)?;
     natives.define(js::atom(b"fillRandom")?, Value::function(fill_random, c"fillRandom", 1, 0)?)
 }
 
 /// Evaluates a script, source and file name, without the source that every function would keep for its `toString`: the
 /// functions of an image then lie close together, and a session that calls some of them dirties fewer pages.
-unsafe extern "C" fn evaluate(_: *mut JSContext, _: Raw, count: c_int, arguments: *mut Raw, _: c_int) -> Raw {
+unsafe extern "C" fn evaluate_compact(_: *mut JSContext, _: Raw, count: c_int, arguments: *mut Raw, _: c_int) -> Raw {
     // SAFETY: the engine passes `count` arguments, and at least the two that the function's length promises.
     let arguments = unsafe { js::arguments(arguments, count.max(2)) };
     match compact(arguments[0], arguments[1]) {

@@ -12,6 +12,7 @@ import { URL, URLSearchParams, isParams, isUrl } from './url.js';
 import { TextDecoderStream, TextEncoderStream } from './encoding.js';
 import { Crypto, crypto } from './crypto.js';
 import { makeStructuredClone } from './clone.js';
+import { session } from './session.js';
 
 const pick = (object, names) => {
   const fields = [];
@@ -55,7 +56,7 @@ const structuredClone = makeStructuredClone(
 const globals = {
   ...streams, TextDecoderStream, TextEncoderStream,
   Event, CustomEvent, EventTarget, AbortController, AbortSignal, Blob, File, FormData, Headers, Request, Response,
-  URL, URLSearchParams, Crypto, crypto, structuredClone, reportError,
+  URL, URLSearchParams, Crypto, crypto, structuredClone, reportError, session,
 };
 for (const name of Object.keys(globals)) {
   Object.defineProperty(globalThis, name, { value: globals[name], writable: true, configurable: true, enumerable: false });
