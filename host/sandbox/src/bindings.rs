@@ -1,12 +1,13 @@
 //! The guest's exports as Rust types. Written out by hand: five types do not need a generator.
 use wasmtime::component::{
-    Component, ComponentExportIndex, ComponentType, Instance, InstancePre, Lift, Lower, TypedFunc,
+    Component, ComponentExportIndex, ComponentType, Instance, InstancePre, Lift, Lower, TypedFunc, WasmList,
 };
 use wasmtime::{Store, format_err};
 
 use crate::host::Host;
 
 const INTERFACE: &str = "vm:session/guest@0.1.0";
+const STATE: &str = "vm:session/state@0.1.0";
 
 #[derive(ComponentType, Lift, Clone, Copy, Debug, PartialEq, Eq)]
 #[component(enum)]
@@ -103,7 +104,10 @@ pub(crate) struct Exports {
     eval: ComponentExportIndex,
     resume: ComponentExportIndex,
     abandon: ComponentExportIndex,
+    refresh: ComponentExportIndex,
+    wake: ComponentExportIndex,
     seal: ComponentExportIndex,
+    state: [ComponentExportIndex; 6],
     memory_used: ComponentExportIndex,
     builtins: ComponentExportIndex,
 }
@@ -113,7 +117,19 @@ impl Exports {
         let missing = |what: &str| format_err!("the guest does not export {what}");
         let (_, interface) = component.get_export(None, INTERFACE).ok_or_else(|| missing(INTERFACE))?;
         let find = |name: &str| component.get_export_index(Some(&interface), name).ok_or_else(|| missing(name));
+        let (_, state) = component.get_export(None, STATE).ok_or_else(|| missing(STATE))?;
+        let access = |name: &str| component.get_export_index(Some(&state), name).ok_or_else(|| missing(name));
         Ok(Exports {
+            refresh: find("refresh")?,
+            wake: find("wake")?,
+            state: [
+                access("pages")?,
+                access("stack-pointer")?,
+                access("grow-to")?,
+                access("seek")?,
+                access("memory")?,
+                access("write")?,
+            ],
             start: find("start")?,
             eval: find("eval")?,
             resume: find("resume")?,
@@ -192,6 +208,44 @@ impl Guest {
         abandon.call(store, (tickets,))
     }
 
+    /// The heap was brought back: reseeds it and gives up the work behind `lost` tickets.
+    pub(crate) fn refresh(
+        &self,
+        store: &mut Store<Host>,
+        exports: &Exports,
+        seed: u64,
+        lost: &[u32],
+    ) -> wasmtime::Result<()> {
+        let refresh = self.instance.get_typed_func::<(u64, &[u32]), ()>(&mut *store, exports.refresh)?;
+        refresh.call(store, (seed, lost))
+    }
+
+    /// Tells the script of something that befell its session; `data` is JSON.
+    pub(crate) fn wake(
+        &self,
+        store: &mut Store<Host>,
+        exports: &Exports,
+        (event, data): (&str, Option<&str>),
+        value_max: u32,
+    ) -> wasmtime::Result<Outcome> {
+        let wake =
+            self.instance.get_typed_func::<(&str, Option<&str>, u32), (Outcome,)>(&mut *store, exports.wake)?;
+        Ok(wake.call(store, (event, data, value_max))?.0)
+    }
+
+    /// Access to the whole heap.
+    pub(crate) fn memory(&self, store: &mut Store<Host>, exports: &Exports) -> wasmtime::Result<Memory> {
+        let [pages, stack_pointer, grow_to, seek, memory, write] = exports.state;
+        Ok(Memory {
+            pages: self.instance.get_typed_func(&mut *store, pages)?,
+            stack_pointer: self.instance.get_typed_func(&mut *store, stack_pointer)?,
+            grow_to: self.instance.get_typed_func(&mut *store, grow_to)?,
+            seek: self.instance.get_typed_func(&mut *store, seek)?,
+            memory: self.instance.get_typed_func(&mut *store, memory)?,
+            write: (self.instance, write),
+        })
+    }
+
     pub(crate) fn seal(&self, store: &mut Store<Host>, exports: &Exports) -> wasmtime::Result<u64> {
         let seal = self.instance.get_typed_func::<(), (u64,)>(&mut *store, exports.seal)?;
         Ok(seal.call(store, ())?.0)
@@ -205,5 +259,44 @@ impl Guest {
     pub(crate) fn builtins(&self, store: &mut Store<Host>, exports: &Exports) -> wasmtime::Result<Vec<String>> {
         let names = self.instance.get_typed_func::<(), (Vec<String>,)>(&mut *store, exports.builtins)?;
         Ok(names.call(store, ())?.0)
+    }
+}
+
+/// `vm:session/state`: what the host alone can do to a heap.
+pub(crate) struct Memory {
+    pages: TypedFunc<(), (u32,)>,
+    stack_pointer: TypedFunc<(), (u32,)>,
+    grow_to: TypedFunc<(u32,), (bool,)>,
+    seek: TypedFunc<(u32,), ()>,
+    memory: TypedFunc<(), (WasmList<u8>,)>,
+    write: (Instance, ComponentExportIndex),
+}
+
+impl Memory {
+    /// Pages of 64 KiB.
+    pub(crate) fn pages(&self, store: &mut Store<Host>) -> wasmtime::Result<u32> {
+        Ok(self.pages.call(store, ())?.0)
+    }
+
+    /// Below it is the dead part of the shadow stack of a guest that does not run.
+    pub(crate) fn stack_pointer(&self, store: &mut Store<Host>) -> wasmtime::Result<u32> {
+        Ok(self.stack_pointer.call(store, ())?.0)
+    }
+
+    /// False when the limit refuses.
+    pub(crate) fn grow_to(&self, store: &mut Store<Host>, pages: u32) -> wasmtime::Result<bool> {
+        Ok(self.grow_to.call(store, (pages,))?.0)
+    }
+
+    /// All of it, not copied.
+    pub(crate) fn bytes(&self, store: &mut Store<Host>) -> wasmtime::Result<WasmList<u8>> {
+        Ok(self.memory.call(store, ())?.0)
+    }
+
+    /// Writes at an address.
+    pub(crate) fn write(&self, store: &mut Store<Host>, at: u32, bytes: &[u8]) -> wasmtime::Result<()> {
+        self.seek.call(&mut *store, (at,))?;
+        let (instance, write) = &self.write;
+        instance.get_typed_func::<(&[u8],), ()>(&mut *store, write)?.call(store, (bytes,))
     }
 }

@@ -9,6 +9,7 @@ use wasmtime::component::{Linker, WasmList, WasmStr};
 use crate::host::Host;
 use crate::limits::{Verdict, host_text_bytes};
 use crate::resolve;
+use crate::tickets::Checkpointed;
 use crate::typescript;
 
 pub(crate) const INTERFACE: &str = "vm:session/control@0.1.0";
@@ -74,6 +75,15 @@ pub(crate) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     control.func_wrap("cancel", |mut store: StoreContextMut<'_, Host>, (ticket,): (u32,)| {
         store.data_mut().tickets.cancel_timer(ticket);
         Ok(())
+    })?;
+    control.func_wrap("checkpoint", |mut store: StoreContextMut<'_, Host>, (): ()| {
+        let host = store.data_mut();
+        let refused = (!host.durable).then(|| "sessions of this template are not stored (runtime.durability)".to_owned());
+        Ok((host.tickets.checkpoint(refused).unwrap_or(0),))
+    })?;
+    control.func_wrap("checkpointed", |mut store: StoreContextMut<'_, Host>, (ticket,): (u32,)| {
+        let found: Option<Checkpointed> = store.data_mut().tickets.take(ticket);
+        Ok((found.unwrap_or_else(|| Err("there is no such checkpoint".to_owned())),))
     })?;
     control.func_wrap("load-module", |mut store: StoreContextMut<'_, Host>, (name,): (WasmStr,)| {
         let meter = &mut store.data_mut().meter;

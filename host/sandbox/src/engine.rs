@@ -95,7 +95,8 @@ impl Engine {
         crate::typescript::cache_in(&config.data_dir);
         let work = Work::start()?;
         let policy = Arc::new(config.policy.clone());
-        let surroundings = Surroundings { runtime: Some(work.handle()), policy: policy.clone() };
+        let surroundings =
+            Surroundings { runtime: Some(work.handle()), policy: policy.clone(), ..Surroundings::default() };
         let rooms = (slots.clone(), surroundings);
         let builder = Builder::new(&config.data_dir, rooms, |pool| configure(&config, pool))?;
         let images = Images::default();
@@ -204,7 +205,8 @@ fn configure(config: &Config, pool: bool) -> wasmtime::Result<wasmtime::Config> 
         .cranelift_opt_level(OptLevel::Speed)
         .epoch_interruption(config.epochs);
     if pool {
-        let slots = config.sessions_max.max(1);
+        // One more, to look at memory that no script has touched.
+        let slots = config.sessions_max.max(1).saturating_add(1);
         let mut pooling = PoolingAllocationConfig::default();
         // A session is one component of some twelve core instances (guest, bindings, state access, shims), one memory
         // and up to three tables.

@@ -13,6 +13,7 @@ use crate::modules::{self, Failure, Kept, Module, State};
 use crate::root::Root;
 use crate::sandbox::{Event, Events, ModuleUsage, Setup};
 use crate::services::{Policy, Services};
+use crate::snapshot::SnapshotKey;
 use crate::tickets::Tickets;
 
 /// What all sandboxes of an engine share.
@@ -22,6 +23,8 @@ pub(crate) struct Surroundings {
     pub(crate) runtime: Option<Handle>,
     /// What the operator allows.
     pub(crate) policy: Arc<Policy>,
+    /// What stored heaps are sealed with.
+    pub(crate) snapshot_key: SnapshotKey,
 }
 
 /// Store data of one sandbox.
@@ -39,6 +42,8 @@ pub(crate) struct Host {
     pub(crate) services: Services,
     /// What the operator allows.
     pub(crate) policy: Arc<Policy>,
+    /// Its heap is stored.
+    pub(crate) durable: bool,
     grants: Vec<Grant>,
     /// What modules keep, one of each type.
     states: Vec<(TypeId, Box<dyn Kept>)>,
@@ -61,8 +66,8 @@ impl Host {
         exports: Arc<BTreeMap<String, Vec<String>>>,
         surroundings: Surroundings,
     ) -> Result<Self, Error> {
-        let Surroundings { runtime, policy } = surroundings;
-        let Setup { settings: Settings { limits, resolver, runtime: switches }, root, grants, services } = setup;
+        let Surroundings { runtime, policy, snapshot_key: _ } = surroundings;
+        let Setup { settings: Settings { limits, resolver, runtime: switches }, root, grants, services, durable } = setup;
         modules::check(&grants)?;
         let bytes_max = crate::limits::wasm_memory_bytes(limits.mem_mb);
         let audited = |module: &Module| {
@@ -81,6 +86,7 @@ impl Host {
             // What a script's own heap has room for can always be given; each once.
             tickets: Tickets::new(runtime, bytes_max, crate::limits::host_text_bytes(limits.mem_mb)),
             services,
+            durable,
             policy,
             grants,
             states: Vec::new(),
@@ -118,6 +124,14 @@ impl Host {
     pub(crate) fn pins(&self) -> Option<&'static str> {
         self.states.iter().find_map(|(_, kept)| kept.pins())
     }
+
+    /// What modules keep, to be stored.
+    pub(crate) fn save_states(&self) -> BTreeMap<String, serde_json::Value> {
+        BTreeMap::new()
+    }
+
+    /// What modules kept, as it was stored.
+    pub(crate) fn restore_states(&mut self, _saved: BTreeMap<String, serde_json::Value>) {}
 
     /// What a module keeps in this session.
     pub(crate) fn state<S: State>(&mut self) -> Result<&mut S, Failure> {

@@ -12,11 +12,13 @@ mod library;
 mod limits;
 mod machine;
 mod modules;
+mod pagemap;
 mod registry;
 mod resolve;
 mod root;
 mod sandbox;
 mod services;
+mod snapshot;
 mod threads;
 mod tickets;
 mod turn;
@@ -39,5 +41,6 @@ pub use services::{
     KeyValue, KvChange, KvChanged, KvCondition, KvEntry, KvError, KvPage, KvValue, Lookup, Network, NetworkError,
     Origin as WebOrigin, Policy, SECRET_NAME_BYTES_MAX, Secret, Secrets, Services, Serving, is_secret_name,
 };
+pub use snapshot::{RestoreError, Snapshot};
 pub use turn::{Turn, Waiting};
 pub use typescript::{FunctionFacts, Stripped, SyntaxError, declarations_for, declarations_of, strip};

@@ -1,10 +1,12 @@
 //! One live JavaScript heap.
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use model::{ConsoleLevel, ErrorCode, Grant, HostCall, JsType, Limits, Settings};
 use rand::RngExt;
 use serde::Serialize;
+use uuid::Uuid;
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::bindings::{self, Cause, Guest};
@@ -16,6 +18,7 @@ use crate::image::Image;
 use crate::limits::{Meter, Verdict, js_heap_bytes};
 use crate::root::Root;
 use crate::services::Services;
+use crate::snapshot::Past;
 use crate::threads::JS_STACK_BYTES;
 use crate::typescript;
 
@@ -46,6 +49,8 @@ pub struct Setup {
     pub grants: Vec<Grant>,
     /// What it is given of its tenant's.
     pub services: Services,
+    /// Its heap is stored: `session.checkpoint()` works.
+    pub durable: bool,
 }
 
 impl Setup {
@@ -139,11 +144,13 @@ pub(crate) struct Inner {
     pub(crate) store: Store<Host>,
     pub(crate) guest: Guest,
     pub(crate) image: Arc<Image>,
-    started: bool,
+    pub(crate) started: bool,
+    /// The last snapshot, which the next one builds on.
+    pub(crate) past: Option<Past>,
     /// The run has no source: it ends when no ticket is out.
     pub(crate) lingers: bool,
-    // Last, so that the place in the pool is free before the count says so.
-    _slot: Slot,
+    // Last, so that the place in the pool is free before the count says so. None: the one that is no session.
+    _slot: Option<Slot>,
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -153,7 +160,7 @@ impl std::fmt::Debug for Sandbox {
 }
 
 impl Sandbox {
-    pub(crate) fn new(image: Arc<Image>, host: Host, slot: Slot) -> Result<Self, Error> {
+    pub(crate) fn new(image: Arc<Image>, host: Host, slot: Option<Slot>) -> Result<Self, Error> {
         let engine = image.component.engine();
         let mut store = Store::new(engine, host);
         store.limiter(|host| &mut host.memory);
@@ -170,7 +177,7 @@ impl Sandbox {
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(Sandbox { inner: Box::new(Inner { store, guest, image, started: false, lingers: false, _slot: slot }) })
+        Ok(Sandbox { inner: Box::new(Inner { store, guest, image, started: false, past: None, lingers: false, _slot: slot }) })
     }
 
     /// The image that it was started from.
@@ -180,7 +187,23 @@ impl Sandbox {
 
     /// Why it can't be put away and be brought back without a script's noticing, if it can't: an open transaction, say.
     pub fn pinned(&self) -> Option<&'static str> {
-        self.inner.store.data().pins()
+        let host = self.inner.store.data();
+        host.pins().or_else(|| host.tickets.holds_work().then_some("an asynchronous host call is under way"))
+    }
+
+    /// When the next timer is due that earlier runs left.
+    pub fn next_timer(&self) -> Option<Instant> {
+        self.inner.store.data().tickets.next_timer()
+    }
+
+    /// Whether a script waits for a checkpoint.
+    pub fn wants_checkpoint(&self) -> bool {
+        self.inner.store.data().tickets.wants_checkpoint()
+    }
+
+    /// Tells the scripts that wait for a checkpoint which one it is, or why there is none.
+    pub fn checkpointed(&mut self, answer: Result<Uuid, String>) {
+        self.inner.store.data_mut().tickets.checkpointed(answer);
     }
 }
 

@@ -4,11 +4,13 @@ use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
+use uuid::Uuid;
 
 /// Timers that a session may have set.
 pub(crate) const TIMERS_MAX: usize = 10_000;
@@ -20,7 +22,42 @@ type Result = Box<dyn Any + Send>;
 enum Waiting {
     Timer { due: Instant, period: Option<Duration> },
     Call(AbortHandle),
+    /// A checkpoint that was asked for.
+    Checkpoint,
     Done(Result),
+}
+
+/// What became of a checkpoint: JSON for the script, or why there is none.
+pub(crate) type Checkpointed = std::result::Result<String, String>;
+
+/// Tickets as they are stored.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct SavedTickets {
+    last: u32,
+    timers: Vec<SavedTimer>,
+    /// Their work does not come back.
+    lost: Vec<u32>,
+    /// Checkpoints that the script waits for: this one, for all it knows.
+    checkpoints: Vec<u32>,
+}
+
+/// Times are microseconds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct SavedTimer {
+    ticket: u32,
+    /// Since 1970.
+    due: u64,
+    /// What was left then: a clock that was set back makes nobody wait for longer.
+    left: u64,
+    period: Option<u64>,
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn since_1970() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, micros)
 }
 
 struct Ticket {
@@ -97,6 +134,10 @@ impl Drop for Held {
             self.0.freed.notify_waiters();
         }
     }
+}
+
+fn checkpointed(id: Uuid, restored: bool) -> String {
+    format!(r#"{{"id":"{id}","restored":{restored}}}"#)
 }
 
 /// The tickets of one session.
@@ -205,6 +246,80 @@ impl Tickets {
         Some(ticket)
     }
 
+    /// Asks for a checkpoint, unless it was refused; None when too much is under way.
+    pub(crate) fn checkpoint(&mut self, refused: Option<String>) -> Option<u32> {
+        if self.out.len() - self.timers.len() >= CALLS_MAX {
+            return None;
+        }
+        let ticket = self.issue(Waiting::Checkpoint);
+        if let Some(why) = refused {
+            self.arrive(ticket, Err(why));
+        }
+        Some(ticket)
+    }
+
+    /// Whether a script waits for a checkpoint.
+    pub(crate) fn wants_checkpoint(&self) -> bool {
+        self.wanted().next().is_some()
+    }
+
+    fn wanted(&self) -> impl Iterator<Item = u32> {
+        self.out.iter().filter(|(_, ticket)| matches!(ticket.waiting, Waiting::Checkpoint)).map(|(id, _)| *id)
+    }
+
+    /// Tells all who wait for a checkpoint.
+    pub(crate) fn checkpointed(&mut self, answer: std::result::Result<Uuid, String>) {
+        for ticket in self.wanted().collect::<Vec<_>>() {
+            self.arrive(ticket, answer.clone().map(|id| checkpointed(id, false)));
+        }
+    }
+
+    fn arrive(&mut self, ticket: u32, answer: Checkpointed) {
+        self.inbox.results().push_back((ticket, Box::new(answer)));
+        self.inbox.arrived.notify_one();
+    }
+
+    /// As they are stored.
+    pub(crate) fn save(&self) -> SavedTickets {
+        let (now, clock) = (Instant::now(), since_1970());
+        let mut saved = SavedTickets { last: self.last, ..SavedTickets::default() };
+        for (&ticket, Ticket { waiting, .. }) in &self.out {
+            match waiting {
+                Waiting::Timer { due, period } => {
+                    let left = micros(due.saturating_duration_since(now));
+                    let due = clock.saturating_add(left);
+                    saved.timers.push(SavedTimer { ticket, due, left, period: period.map(micros) });
+                }
+                Waiting::Checkpoint => saved.checkpoints.push(ticket),
+                Waiting::Done(_) | Waiting::Call(_) => saved.lost.push(ticket),
+            }
+        }
+        saved
+    }
+
+    /// Takes stored ones up again, and answers with those whose work is lost. `id`: the checkpoint that they come from.
+    pub(crate) fn restore(&mut self, saved: &SavedTickets, id: Uuid) -> Vec<u32> {
+        let (now, clock) = (Instant::now(), since_1970());
+        self.last = saved.last;
+        for timer in saved.timers.iter().take(TIMERS_MAX) {
+            let left = timer.due.saturating_sub(clock).min(timer.left);
+            let due = now + Duration::from_micros(left);
+            let period = timer.period.map(Duration::from_micros);
+            self.out.insert(timer.ticket, Ticket { waiting: Waiting::Timer { due, period }, run: 0 });
+            self.timers.insert((due, timer.ticket));
+        }
+        for &ticket in saved.checkpoints.iter().take(CALLS_MAX) {
+            self.out.insert(ticket, Ticket { waiting: Waiting::Checkpoint, run: 0 });
+            self.arrive(ticket, Ok(checkpointed(id, true)));
+        }
+        saved.lost.clone()
+    }
+
+    /// Whether anything is out that can't be stored: work under way, or its result that nobody took yet.
+    pub(crate) fn holds_work(&self) -> bool {
+        self.out.values().any(|ticket| matches!(ticket.waiting, Waiting::Call(_) | Waiting::Done(_)))
+    }
+
     /// The value of a call that is done, once. None: not done, another type, or nobody's.
     pub(crate) fn take<T: 'static>(&mut self, ticket: u32) -> Option<T> {
         let Some(Ticket { waiting: Waiting::Done(value), .. }) = self.out.get(&ticket) else { return None };
@@ -247,7 +362,8 @@ impl Tickets {
         loop {
             let (ticket, value) = self.inbox.results().pop_front()?;
             // Given up meanwhile, or the number of another by now.
-            if let Some(Ticket { waiting: waiting @ Waiting::Call(_), .. }) = self.out.get_mut(&ticket) {
+            let due = self.out.get_mut(&ticket).map(|ticket| &mut ticket.waiting);
+            if let Some(waiting @ (Waiting::Call(_) | Waiting::Checkpoint)) = due {
                 *waiting = Waiting::Done(value);
                 return Some(ticket);
             }
@@ -278,7 +394,7 @@ impl Tickets {
         match self.out.remove(&ticket).map(|ticket| ticket.waiting) {
             Some(Waiting::Timer { due, .. }) => drop(self.timers.remove(&(due, ticket))),
             Some(Waiting::Call(task)) => task.abort(),
-            Some(Waiting::Done(_)) | None => {}
+            Some(Waiting::Checkpoint | Waiting::Done(_)) | None => {}
         }
     }
 

@@ -49,6 +49,11 @@ impl Waiting {
         }
     }
 
+    /// The heap, to look at it and to take a snapshot of it while it waits.
+    pub fn sandbox(&mut self) -> &mut Sandbox {
+        &mut self.0
+    }
+
     /// Goes on with what is there. Call it on a guest thread.
     pub fn resume(self) -> Turn {
         let mut sandbox = self.0;
@@ -97,6 +102,16 @@ impl Sandbox {
         self.inner.store.data_mut().begin(stop, Some(events));
         self.inner.lingers = true;
         self.go_on(Ok(bindings::Outcome::Pending))
+    }
+
+    /// Tells the script of something that befell its session (`session.on`), in a run of its own; `data` is JSON. Call it on
+    /// a guest thread.
+    pub fn wake(mut self, event: &str, data: Option<&str>, stop: &Stop, events: Events) -> Turn {
+        let inner = &mut *self.inner;
+        inner.store.data_mut().begin(stop, Some(events));
+        let value_max = inner.value_max();
+        let answer = inner.guest.wake(&mut inner.store, &inner.image.exports, (event, data), value_max);
+        self.go_on(answer)
     }
 
     /// Goes on with what earlier runs left and is due by now, in a run of its own. Call it on a guest thread.

@@ -83,6 +83,9 @@ impl Builder {
     ) -> Result<Self, Error> {
         let doing = || format!("opening the data directory {}", dir.display());
         let disk = Arc::new(Disk::open(dir).map_err(|error| Error::internal(&doing(), error))?);
+        let (slots, mut surroundings) = rooms;
+        surroundings.snapshot_key = disk.snapshot_key();
+        let rooms = (slots, surroundings);
         let functions = Arc::new(Functions::new(disk.clone()));
         let engine = |pool| -> wasmtime::Result<Engine> {
             let mut config = configure(pool)?;

@@ -6,6 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::snapshot::SnapshotKey;
+
 const KEY_FILE: &str = "key";
 /// Begins the name of a file that is being written.
 const NEW: &str = ".new-";
@@ -26,6 +28,11 @@ impl Disk {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         sweep(dir);
         Ok(Disk { key: read_or_create_key(&dir.join(KEY_FILE))?, dir: dir.to_owned() })
+    }
+
+    /// The key of stored heaps, made of the directory's.
+    pub(crate) fn snapshot_key(&self) -> SnapshotKey {
+        SnapshotKey::derive(&self.key)
     }
 
     /// The payload of `name`, if the file is there and whole. `purpose` keeps a file of one kind from passing as one of

@@ -26,6 +26,7 @@ use crate::host::{Host, Surroundings};
 use crate::library::Library;
 use crate::modules::Module;
 use crate::sandbox::{Sandbox, Setup};
+use crate::snapshot::{Bases, SnapshotKey};
 
 /// What an image is made from. Two recipes of the same content share one image, whatever templates they belong to.
 #[derive(Clone, Debug, Default)]
@@ -90,6 +91,7 @@ pub struct Image {
     pub(crate) component: InstancePre<Host>,
     pub(crate) exports: Exports,
     slots: Arc<Slots>,
+    pub(crate) bases: Bases,
 }
 
 impl std::fmt::Debug for Image {
@@ -118,6 +120,7 @@ impl Image {
             exports: Exports::of(component)?,
             component: linker.instantiate_pre(component)?,
             slots,
+            bases: Bases::default(),
         })
     }
 
@@ -153,7 +156,18 @@ impl Image {
     pub fn start(self: &Arc<Self>, setup: Setup) -> Result<Sandbox, Error> {
         let slot = self.slots.take()?;
         let host = Host::new(setup, &self.modules, self.module_exports.clone(), self.surroundings.clone())?;
-        Sandbox::new(self.clone(), host, slot)
+        Sandbox::new(self.clone(), host, Some(slot))
+    }
+
+    /// A heap that no session has and that runs nothing.
+    pub(crate) fn pristine(self: &Arc<Self>) -> Result<Sandbox, Error> {
+        let host = Host::new(Setup::default(), &self.modules, self.module_exports.clone(), Surroundings::default())?;
+        Sandbox::new(self.clone(), host, None)
+    }
+
+    /// What snapshots of its sessions are sealed with.
+    pub(crate) fn key(&self) -> &SnapshotKey {
+        &self.surroundings.snapshot_key
     }
 }
 
