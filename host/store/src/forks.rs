@@ -186,3 +186,123 @@ fn insert_fork(
     }
     sessions::find(c, tenant, fork.id)?.ok_or(Error::Gone)
 }
+
+#[cfg(test)]
+mod tests {
+    use model::Durability;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::scratch::{Scratch, TENANT, at, heap, new_session, recipe};
+
+    fn forks(parents: &[Option<CheckpointId>]) -> Vec<Fork> {
+        let fork = |parent: &Option<CheckpointId>| Fork {
+            id: Uuid::now_v7().into(),
+            checkpoint: parent.map(|parent| NewCheckpoint { depth: 1, ..heap(Some(parent), 5) }),
+        };
+        parents.iter().map(fork).collect()
+    }
+
+    #[tokio::test]
+    async fn forks_are_copies_of_rows_and_share_heaps() {
+        let scratch = Scratch::new();
+        let store = &scratch.store;
+        let source = scratch.session(Durability::Checkpoint).await;
+        // Nothing ran yet: no heaps are needed.
+        let fresh = store.session_forks(TENANT, source, None, forks(&[None, None]), at(7)).await.unwrap();
+        assert_eq!(fresh.len(), 2);
+        assert_eq!((fresh[1].seq, fresh[1].durable_seq, fresh[1].created_at), (0, None, at(7)));
+
+        let first = heap(None, 10);
+        scratch.runs(source, Some(first.clone())).await.unwrap();
+        let second = NewCheckpoint { depth: 1, ..heap(Some(first.id), 10) };
+        scratch.runs(source, Some(second.clone())).await.unwrap();
+        scratch.runs(source, None).await.unwrap();
+        let bare = store.session_forks(TENANT, source, None, forks(&[None]), at(7)).await;
+        assert!(matches!(bare, Err(Error::Broken(_))), "{bare:?}");
+
+        let live = store.session_forks(TENANT, source, None, forks(&[Some(second.id)]), at(7)).await.unwrap();
+        let row = store.session(TENANT, live[0].id).await.unwrap().unwrap();
+        assert_eq!((row.seq, row.durable_seq, row.status), (3, Some(3), SessionStatus::Ready));
+        assert_eq!((row.worktree_path.as_str(), row.durability), ("/tree", Durability::Checkpoint));
+        let source_row = store.session(TENANT, source).await.unwrap().unwrap();
+        assert_eq!((row.vm_id, &row.workspace_id), (source_row.vm_id, &source_row.workspace_id));
+
+        // One that is bad undoes all of them.
+        let mixed = forks(&[Some(second.id), Some(Uuid::now_v7().into())]);
+        let refused = store.session_forks(TENANT, source, None, mixed.clone(), at(7)).await;
+        assert!(matches!(refused, Err(Error::Gone)), "{refused:?}");
+        assert!(store.session(TENANT, mixed[0].id).await.unwrap().is_none());
+
+        // From a named checkpoint also where the source has crashed; then it is that which counts.
+        store.session_crashed(TENANT, source, at(8), "trap".into()).await.unwrap();
+        let refused = store.session_forks(TENANT, source, None, forks(&[Some(second.id)]), at(9)).await;
+        assert!(matches!(refused, Err(Error::Gone)), "{refused:?}");
+        let named = store.session_forks(TENANT, source, Some(first.id), forks(&[Some(first.id)]), at(9)).await.unwrap();
+        assert_eq!((named[0].seq, named[0].durable_seq), (1, Some(1)));
+        let found = store.resumable(TENANT, named[0].id).await.unwrap().unwrap();
+        assert_eq!(found.recipe.as_ref(), Some(&*recipe(1)));
+        let chain = found.chain.unwrap();
+        assert_eq!((chain.kind, chain.seq, chain.depth, chain.links.len()), (CheckpointKind::Fork, 1, 1, 2));
+        assert_eq!(scratch.count("SELECT count(*) FROM recipes").await, 1);
+    }
+
+    #[tokio::test]
+    async fn rewinding_and_moving_to_another_image() {
+        let scratch = Scratch::new();
+        let store = &scratch.store;
+        let id = scratch.session(Durability::Every).await;
+        let first = heap(None, 10);
+        scratch.runs(id, Some(first.clone())).await.unwrap();
+        scratch.runs(id, Some(NewCheckpoint { depth: 1, ..heap(Some(first.id), 10) })).await.unwrap();
+        let delta = store.session_migrated(TENANT, id, recipe(2), heap(Some(first.id), 10)).await;
+        assert!(matches!(delta, Err(Error::Broken(_))), "{delta:?}");
+        let moved = heap(None, 10);
+        let row = store.session_migrated(TENANT, id, recipe(2), moved.clone()).await.unwrap();
+        assert_eq!((row.seq, row.durable_seq), (2, Some(2)));
+        let found = store.resumable(TENANT, id).await.unwrap().unwrap();
+        assert_eq!(found.recipe.as_ref(), Some(&*recipe(2)));
+        assert_eq!(
+            found.chain.as_ref().map(|chain| (chain.head, chain.kind)),
+            Some((moved.id, CheckpointKind::Migrate))
+        );
+
+        store.session_crashed(TENANT, id, at(8), "trap".into()).await.unwrap();
+        let nowhere = store.session_restored(TENANT, id, heap(None, 1)).await;
+        assert!(matches!(nowhere, Err(Error::Gone)), "{nowhere:?}");
+        assert!(matches!(store.session_migrated(TENANT, id, recipe(3), heap(None, 1)).await, Err(Error::Gone)));
+        let back = NewCheckpoint { wake_at: Some(at(60)), ..heap(Some(first.id), 1) };
+        let row = store.session_restored(TENANT, id, back).await.unwrap();
+        assert_eq!((row.status, row.last_error, row.seq, row.durable_seq), (SessionStatus::Ready, None, 1, Some(1)));
+        let found = store.resumable(TENANT, id).await.unwrap().unwrap();
+        assert_eq!(found.recipe.as_ref(), Some(&*recipe(1)), "of the image that it had then");
+        assert_eq!(found.chain.unwrap().kind, CheckpointKind::Restore);
+        assert_eq!(store.next_wake().await.unwrap(), Some(at(60)));
+        assert_eq!(scratch.history(id).await.len(), 4);
+        scratch.runs(id, None).await.unwrap();
+
+        store.session_closed(TENANT, id, at(9), None).await.unwrap();
+        assert_eq!(store.next_wake().await.unwrap(), None);
+        let closed = store.session_restored(TENANT, id, heap(Some(first.id), 1)).await;
+        assert!(matches!(closed, Err(Error::Gone)), "{closed:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_imported_is_ready_and_whole() {
+        let scratch = Scratch::new();
+        let store = &scratch.store;
+        let new = new_session(Durability::Every);
+        let row = store.session_imported(TENANT, new.clone(), 41, heap(None, 10)).await.unwrap();
+        assert_eq!((row.id, row.status, row.seq, row.durable_seq), (new.id, SessionStatus::Ready, 41, Some(41)));
+        scratch.runs(new.id, None).await.unwrap();
+        assert_eq!(store.session(TENANT, new.id).await.unwrap().unwrap().seq, 42);
+        let head = scratch.history(new.id).await[0];
+        let next = NewSession { id: Uuid::now_v7().into(), ..new.clone() };
+        let delta = store.session_imported(TENANT, next.clone(), 1, heap(Some(head), 1)).await;
+        assert!(matches!(delta, Err(Error::Broken(_))), "{delta:?}");
+        let unmade = NewSession { recipe: None, ..next.clone() };
+        let unmade = store.session_imported(TENANT, unmade, 1, heap(None, 1)).await;
+        assert!(matches!(unmade, Err(Error::Broken(_))), "{unmade:?}");
+        assert!(store.session(TENANT, next.id).await.unwrap().is_none());
+    }
+}

@@ -16,6 +16,8 @@ mod open;
 mod reader;
 mod resume;
 mod rows;
+#[cfg(test)]
+mod scratch;
 mod secrets;
 mod sessions;
 mod template_lists;

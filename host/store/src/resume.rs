@@ -242,3 +242,175 @@ fn read_chain(c: &Connection, tenant: TenantId, key: i64) -> Result<Chain, Error
     chain.links.reverse();
     Ok(chain)
 }
+
+#[cfg(test)]
+mod tests {
+    use model::{Durability, ExecutionStatus, SessionStatus};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::checkpoints::{self, Place};
+    use crate::scratch::{Scratch, TENANT, at, heap, new_execution, new_session, plan};
+    use crate::{Fork, NewCheckpoint};
+
+    #[tokio::test]
+    async fn a_chain_that_is_not_whole_says_so() {
+        let scratch = Scratch::new();
+        let store = &scratch.store;
+        let id = scratch.session(Durability::Every).await;
+        let fresh = store.resumable(TENANT, id).await.unwrap().unwrap();
+        assert!(fresh.chain.is_none() && fresh.recipe.is_some());
+        assert!(store.resumable(TENANT, Uuid::now_v7().into()).await.unwrap().is_none());
+        let heaps = scratch.heaps(id, 3).await;
+        let found = store.chain(TENANT, heaps[1]).await.unwrap().unwrap();
+        assert_eq!((found.session, found.chain.head, found.chain.links.len()), (id, heaps[1], 2));
+        assert!(store.chain(TENANT, Uuid::now_v7().into()).await.unwrap().is_none());
+
+        scratch.raw("DELETE FROM checkpoint_bodies WHERE key = 2").await;
+        let broken = store.resumable(TENANT, id).await;
+        assert!(matches!(broken, Err(Error::Broken("a checkpoint's body is missing"))), "{broken:?}");
+        assert!(store.chain(TENANT, heaps[0]).await.unwrap().is_some(), "what does not build on it");
+        let options = scratch.options.clone();
+        let raw = Connection::open(&options.path).unwrap();
+        raw.execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM checkpoints WHERE key = 1").unwrap();
+        let broken = store.chain(TENANT, heaps[0]).await.unwrap();
+        assert!(broken.is_none());
+        raw.execute_batch("INSERT INTO checkpoint_bodies SELECT 2, tenant, body FROM checkpoint_bodies WHERE key = 3")
+            .unwrap();
+        let broken = store.resumable(TENANT, id).await;
+        assert!(matches!(broken, Err(Error::Broken("a checkpoint's parent is missing"))), "{broken:?}");
+        // The others go on.
+        let other = scratch.session(Durability::Every).await;
+        assert_eq!(scratch.heaps(other, 2).await.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_chain_has_an_end() {
+        let scratch = Scratch::new();
+        let id = scratch.session(Durability::Every).await;
+        let many = |c: &Connection| {
+            let place = Place { session: 1, recipe: 1, seq: 0 };
+            let mut parent = None;
+            for _ in 0..CHAIN_MAX {
+                let new = heap(parent, 1);
+                parent = Some(new.id);
+                checkpoints::insert(c, TENANT, place, CheckpointKind::Run, &new)?;
+            }
+            Ok(parent)
+        };
+        let last = scratch.store.0.writer.write(many).await.unwrap();
+        let found = scratch.store.resumable(TENANT, id).await.unwrap().unwrap();
+        assert_eq!(found.chain.map(|chain| chain.links.len()), Some(CHAIN_MAX));
+        scratch.store.checkpoint_stored(TENANT, id, heap(last, 1)).await.unwrap();
+        let long = scratch.store.resumable(TENANT, id).await;
+        assert!(matches!(long, Err(Error::Broken("a chain is too long"))), "{long:?}");
+    }
+
+    #[tokio::test]
+    async fn timers_wake_in_their_order() {
+        let scratch = Scratch::new();
+        let store = &scratch.store;
+        let mut ids = Vec::new();
+        for n in 0..4 {
+            let id = scratch.session(Durability::Every).await;
+            let wake_at = Some(at(100 - n)).filter(|_| n < 3);
+            store.checkpoint_stored(TENANT, id, NewCheckpoint { wake_at, ..heap(None, 1) }).await.unwrap();
+            ids.push((TENANT, id));
+        }
+        assert_eq!(store.next_wake().await.unwrap(), Some(at(98)));
+        assert_eq!(store.sessions_due(at(97), 9).await.unwrap(), []);
+        assert_eq!(store.sessions_due(at(99), 9).await.unwrap(), [ids[2], ids[1]]);
+        assert_eq!(store.sessions_due(at(200), 1).await.unwrap(), [ids[2]]);
+        store.session_woken(TENANT, ids[2].1).await.unwrap();
+        store.session_crashed(TENANT, ids[1].1, at(5), "x".into()).await.unwrap();
+        assert_eq!(store.sessions_due(at(200), 9).await.unwrap(), [ids[0]]);
+        let scratch = scratch.restarted(at(9));
+        assert_eq!(scratch.store.sessions_due(at(200), 9).await.unwrap(), [ids[0]]);
+    }
+
+    #[tokio::test]
+    async fn what_is_durable_outlives_the_server() {
+        let scratch = Scratch::new();
+        let store = &scratch.store;
+        let every = scratch.session(Durability::Every).await;
+        let untouched = scratch.session(Durability::Checkpoint).await;
+        let fleeting = scratch.session(Durability::None).await;
+        let starting = new_session(Durability::Every);
+        store.session_starts(TENANT, starting.clone()).await.unwrap();
+        let first = heap(None, 10);
+        scratch.runs(every, Some(first.clone())).await.unwrap();
+        // A session that goes with the server has a heap that another was forked from.
+        let base = scratch.heaps(fleeting, 2).await;
+        let fork = Fork { id: Uuid::now_v7().into(), checkpoint: Some(heap(Some(base[0]), 1)) };
+        store.session_forks(TENANT, every, Some(base[0]), vec![fork.clone()], at(5)).await.unwrap();
+        assert_eq!(store.session(TENANT, fleeting).await.unwrap().unwrap().durable_seq, None);
+        let running = new_execution(every);
+        store.execution_starts(TENANT, running.clone()).await.unwrap();
+
+        let scratch = scratch.restarted(at(50));
+        let store = &scratch.store;
+        let row = store.session(TENANT, every).await.unwrap().unwrap();
+        assert_eq!((row.status, row.seq, row.durable_seq), (SessionStatus::Ready, 1, Some(1)));
+        let chain = store.resumable(TENANT, every).await.unwrap().unwrap().chain.unwrap();
+        assert_eq!(chain.links, [(first.id, first.body)]);
+        let interrupted = store.execution(TENANT, running.id).await.unwrap().unwrap();
+        assert_eq!(interrupted.status, ExecutionStatus::Interrupted);
+        assert_eq!(store.session(TENANT, untouched).await.unwrap().unwrap().status, SessionStatus::Ready);
+        let row = store.session(TENANT, starting.id).await.unwrap().unwrap();
+        assert_eq!(row.status, SessionStatus::Crashed);
+        let row = store.session(TENANT, fleeting).await.unwrap().unwrap();
+        assert_eq!((row.status, row.closed_at), (SessionStatus::Closed, Some(at(50))));
+        assert!(scratch.history(fleeting).await.is_empty());
+        scratch.collect().await;
+        assert_eq!(store.resumable(TENANT, fork.id).await.unwrap().unwrap().chain.unwrap().links.len(), 2);
+        assert_eq!(scratch.count("SELECT count(*) FROM checkpoints").await, 3);
+    }
+
+    #[tokio::test]
+    async fn figures_count_what_is_there() {
+        let scratch = Scratch::new();
+        let store = &scratch.store;
+        assert_eq!(store.durable_figures().await.unwrap(), DurableFigures::default());
+        assert_eq!(store.images_needed().await.unwrap(), []);
+        let id = scratch.session(Durability::Every).await;
+        scratch.session(Durability::None).await;
+        scratch.session(Durability::Checkpoint).await;
+        let heaps = scratch.heaps(id, 2).await;
+        let fork = Fork { id: Uuid::now_v7().into(), checkpoint: Some(heap(Some(heaps[1]), 7)) };
+        store.session_forks(TENANT, id, None, vec![fork.clone()], at(5)).await.unwrap();
+        let moved = heap(None, 11);
+        store.session_migrated(TENANT, fork.id, crate::scratch::recipe(2), moved).await.unwrap();
+        store.session_closed(TENANT, id, at(6), None).await.unwrap();
+        let expected = DurableFigures {
+            sessions_none: 1,
+            sessions_checkpoint: 1,
+            sessions_every: 1,
+            checkpoints: 4,
+            bytes: 218,
+            history_bytes: 18,
+        };
+        assert_eq!(store.durable_figures().await.unwrap(), expected);
+        let uses =
+            |image: &str, sessions, checkpoints, bytes| ImageUse { image: image.into(), sessions, checkpoints, bytes };
+        assert_eq!(store.images_needed().await.unwrap(), [uses("image1", 2, 3, 207), uses("image2", 1, 1, 11)]);
+    }
+
+    #[test]
+    fn no_statement_scans_a_table() {
+        for sql in [LINK, HEAD, OF_SESSION, NAMED, WOKEN] {
+            let plan = plan(sql);
+            assert!(!plan.is_empty() && plan.iter().all(|line| !line.contains("SCAN")), "{sql} {plan:#?}");
+        }
+        for sql in [DUE, NEXT_WAKE] {
+            let plan = plan(sql);
+            assert!(plan.len() == 1 && plan[0].contains("INDEX sessions_by_wake"), "{sql} {plan:#?}");
+        }
+        // Figures look at all that is there, but at no bodies, and at no sessions that are closed.
+        assert!(plan(STORED)[0].contains("COVERING INDEX"), "{:?}", plan(STORED));
+        for sql in [READY, IMAGES] {
+            let plan = plan(sql);
+            let sessions = |line: &&String| line.contains(" sessions");
+            assert!(plan.iter().filter(sessions).all(|line| line.contains("SEARCH")), "{sql} {plan:#?}");
+        }
+    }
+}
