@@ -87,6 +87,8 @@ codes! {
     Cancelled = "CANCELLED",
     /// The guest trapped; the session's heap is gone.
     SessionCrashed = "SESSION_CRASHED",
+    /// The server stopped while the script ran.
+    Interrupted = "INTERRUPTED",
     /// A fault of the server itself; its log has the details under the request id.
     Internal = "INTERNAL",
 }

@@ -31,6 +31,8 @@ words! {
         Timeout = "timeout",
         /// A client, or the server's end, stopped it.
         Cancelled = "cancelled",
+        /// The server stopped while it ran: nobody knows how far it came, and its session's heap is as it was before.
+        Interrupted = "interrupted",
     }
 }
 

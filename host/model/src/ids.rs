@@ -63,6 +63,8 @@ ids! {
     StartupFileId,
     /// A capability of a template.
     CapabilityId,
+    /// A checkpoint of a session's heap.
+    CheckpointId,
 }
 
 impl TenantId {

@@ -1,6 +1,7 @@
 //! The words that every other crate shares. Plain data: no I/O, no threads, no clocks.
 #![forbid(unsafe_code)]
 
+mod checkpoint;
 mod code;
 mod execution;
 mod ids;
@@ -14,14 +15,15 @@ mod timestamp;
 mod value;
 mod words;
 
+pub use checkpoint::{CheckpointKind, CheckpointRow};
 pub use code::ErrorCode;
 pub use execution::{Event, EventKind, Execution, ExecutionKind, ExecutionStatus, HostCall, Payload};
-pub use ids::{CapabilityId, ExecutionId, IdError, SessionId, StartupFileId, TemplateId, TenantId};
+pub use ids::{CapabilityId, CheckpointId, ExecutionId, IdError, SessionId, StartupFileId, TemplateId, TenantId};
 pub use library_name::{LibraryName, LibraryNameError};
 pub use limits::{Limits, LimitsError};
 pub use module_name::{ModuleName, ModuleNameError};
 pub use rel_path::{RelPath, RelPathError};
-pub use session::{Session, SessionStatus};
+pub use session::{Durability, Session, SessionStatus};
 pub use template::{
     Capability, CapabilityKind, ENGINE_GOJA, ENGINE_QUICKJS, Grant, Resolver, Runtime, Settings, SettingsError,
     StartupFile, StartupMode, Template, engine_is_supported,

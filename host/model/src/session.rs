@@ -7,7 +7,7 @@ use crate::words::words;
 use crate::{SessionId, TemplateId, Timestamp};
 
 words! {
-    /// Where a session stands. `crashed` and `closed` are final.
+    /// Where a session stands. `closed` is final; `crashed` is, unless the session is rewound to a checkpoint.
     SessionStatus {
         /// The row exists, the heap does not yet.
         Starting = "starting",
@@ -17,6 +17,25 @@ words! {
         Crashed = "crashed",
         /// A client closed it, or the server stopped.
         Closed = "closed",
+    }
+}
+
+words! {
+    /// What of a session's heap outlives the process that runs it.
+    Durability {
+        /// Nothing.
+        None = "none",
+        /// Its checkpoints, which are stored now and then: the last executions may be lost.
+        Checkpoint = "checkpoint",
+        /// Everything that was acknowledged: each execution's answer waits for its checkpoint.
+        Every = "every",
+    }
+}
+
+impl Durability {
+    /// Whether nothing is kept.
+    pub fn is_none(&self) -> bool {
+        *self == Durability::None
     }
 }
 
@@ -47,4 +66,12 @@ pub struct Session {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Value>")]
     pub runtime_meta: Option<Box<RawValue>>,
+    /// What of its heap outlives the server.
+    #[serde(skip_serializing_if = "Durability::is_none")]
+    pub durability: Durability,
+    /// Executions that have ended in it.
+    pub seq: u64,
+    /// How many of these the newest checkpoint on the disk includes. None: there is no checkpoint yet, or never will be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub durable_seq: Option<u64>,
 }

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::words::words;
-use crate::{CapabilityId, LibraryName, Limits, LimitsError, ModuleName, StartupFileId, TemplateId, Timestamp};
+use crate::{
+    CapabilityId, Durability, LibraryName, Limits, LimitsError, ModuleName, StartupFileId, TemplateId, Timestamp,
+};
 
 /// A template as the contract shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -217,11 +219,18 @@ pub struct Runtime {
     /// Timers and host calls that an execution left go on between executions, and not only during them.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub background: bool,
+    /// What of a session's heap outlives the server.
+    #[serde(skip_serializing_if = "is_every")]
+    pub durability: Durability,
+}
+
+fn is_every(durability: &Durability) -> bool {
+    *durability == Durability::Every
 }
 
 impl Default for Runtime {
     fn default() -> Self {
-        Runtime { esm: true, strict: true, console: true, background: false }
+        Runtime { esm: true, strict: true, console: true, background: false, durability: Durability::Every }
     }
 }
 
@@ -240,6 +249,10 @@ mod tests {
                 + r#""runtime":{"esm":true,"strict":true,"console":true}}"#
         );
         assert_eq!(serde_json::from_str::<Settings>("{}").unwrap(), Settings::default());
+        let fleeting = serde_json::from_str::<Settings>(r#"{"runtime":{"durability":"none"}}"#).unwrap();
+        assert_eq!(fleeting.runtime.durability, Durability::None);
+        assert!(serde_json::to_string(&fleeting).unwrap().ends_with(r#""console":true,"durability":"none"}}"#));
+        assert!(serde_json::from_str::<Settings>(r#"{"runtime":{"durability":"always"}}"#).is_err());
         assert!(serde_json::from_str::<Settings>(r#"{"limit":{}}"#).is_err());
     }
 

@@ -74,6 +74,9 @@ pub enum Error {
     /// The row that was to change is not there, or not in the state that was expected.
     #[error("there is no such row any more")]
     Gone,
+    /// A heap can't be put together: a link of its chain is missing, or it has too many.
+    #[error("checkpoints: {0}")]
+    Broken(&'static str),
     /// SQLite said no: disk full, I/O error, ...
     #[error("database: {0}")]
     Sqlite(Arc<rusqlite::Error>),

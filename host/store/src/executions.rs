@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::value::RawValue;
 
 use crate::rows::{Cursor, Page, Wanted};
-use crate::{Error, EventLog, Store, events, rows, sessions};
+use crate::{Error, EventLog, NewCheckpoint, Store, checkpoints, events, rows, sessions};
 
 /// An execution that starts.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ impl Store {
     /// What this buys: an execution that takes less than a disk's fsync costs one commit and not two, since its
     /// start and its end share one. What it can't cost: nobody has been told of the execution yet, and the
     /// end is written after the start on the same thread. If the server dies in between, either the row is not there
-    /// and was never acknowledged, or it is `running` and the next server's start makes it an error.
+    /// and was never acknowledged, or it is `running` and the next server's start makes it `interrupted`.
     pub async fn execution_starts(&self, tenant: TenantId, new: NewExecution) -> Result<(), Error> {
         self.0.writer.queue("execution_starts", move |c| insert(c, tenant, &new)).await
     }
@@ -78,16 +78,23 @@ impl Store {
         self.0.writer.write(change).await
     }
 
-    /// Writes an execution's end and its events; answers once that is on the disk.
+    /// Writes an execution's end and its events, and the heap that it left; answers once that is on the disk. It counts in the
+    /// session's `seq`, which is what the checkpoint includes. If the checkpoint can't be stored nothing is
+    /// ([`Error::Gone`]: its parent is not there, or the session is over), and the caller may try without.
     pub async fn execution_ends(
         &self,
         tenant: TenantId,
         end: FinishedExecution,
         log: Arc<EventLog>,
+        checkpoint: Option<NewCheckpoint>,
     ) -> Result<Execution, Error> {
         let change = move |c: &Connection| {
-            let key = finish(c, tenant, &end)?;
+            let (key, session) = finish(c, tenant, &end)?;
+            c.prepare_cached("UPDATE sessions SET seq = seq + 1 WHERE key = ?1")?.execute([session])?;
             events::insert(c, tenant, key, &log)?;
+            if let Some(checkpoint) = checkpoint {
+                checkpoints::store(c, tenant, session, &checkpoint)?;
+            }
             find(c, tenant, end.id)?.ok_or(Error::Gone)
         };
         self.0.writer.write(change).await
@@ -185,12 +192,13 @@ fn insert(c: &Connection, tenant: TenantId, new: &NewExecution) -> Result<(), Er
     Ok(())
 }
 
-fn finish(c: &Connection, tenant: TenantId, end: &FinishedExecution) -> Result<i64, Error> {
+/// The row numbers of the execution and of its session.
+fn finish(c: &Connection, tenant: TenantId, end: &FinishedExecution) -> Result<(i64, i64), Error> {
     let error = end.error.as_ref().map(rows::to_json).transpose()?;
     let found = c
         .prepare_cached(
             "UPDATE executions SET status = ?3, ended_at = max(?4, started_at), result = ?5, error = ?6, metrics = ?7
-             WHERE tenant = ?1 AND id = ?2 AND status = 'running' RETURNING key",
+             WHERE tenant = ?1 AND id = ?2 AND status = 'running' RETURNING key, session",
         )?
         .query_row(
             params![
@@ -202,14 +210,14 @@ fn finish(c: &Connection, tenant: TenantId, end: &FinishedExecution) -> Result<i
                 error,
                 end.metrics.get()
             ],
-            |row| row.get(0),
+            |row| Ok((row.get(0)?, row.get(1)?)),
         );
     found.optional()?.ok_or(Error::Gone)
 }
 
 /// Ends what still runs in a session whose heap is gone.
 pub(crate) fn crash(c: &Connection, tenant: TenantId, session: SessionId, at: Timestamp) -> Result<(), Error> {
-    let error = rows::to_json(&crashed("The session crashed while this ran"))?;
+    let error = rows::to_json(&exception(ErrorCode::SessionCrashed, "The session crashed while this ran"))?;
     c.prepare_cached(
         "UPDATE executions SET status = 'error', ended_at = max(?3, started_at), error = ?4
          WHERE session = (SELECT key FROM sessions WHERE tenant = ?1 AND id = ?2) AND status = 'running'",
@@ -219,9 +227,8 @@ pub(crate) fn crash(c: &Connection, tenant: TenantId, session: SessionId, at: Ti
 }
 
 /// The exception of an execution whose heap went away beneath it.
-pub(crate) fn crashed(message: &str) -> Exception {
-    let code = Some(ErrorCode::SessionCrashed);
-    Exception { message: message.to_owned(), stack: None, line: None, column: None, code }
+pub(crate) fn exception(code: ErrorCode, message: &str) -> Exception {
+    Exception { message: message.to_owned(), stack: None, line: None, column: None, code: Some(code) }
 }
 
 fn find(c: &Connection, tenant: TenantId, id: ExecutionId) -> Result<Option<Execution>, Error> {
@@ -254,7 +261,7 @@ fn read(row: &Row<'_>) -> Result<Execution, Error> {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use model::{ConsoleLevel, Payload, SessionStatus};
+    use model::{ConsoleLevel, Durability, Payload, SessionStatus};
     use uuid::Uuid;
 
     use super::*;
@@ -280,6 +287,8 @@ mod tests {
             base_commit_oid: "c".into(),
             worktree_path: "/".into(),
             created_at: at(1),
+            recipe: None,
+            durability: Durability::None,
         };
         store.session_starts(TENANT, new).await.unwrap();
         assert_eq!(store.session_ready(TENANT, id).await.unwrap().status, SessionStatus::Ready);
@@ -315,13 +324,13 @@ mod tests {
         store.execution_starts(TENANT, new).await.unwrap();
         let mut log = EventLog::default();
         log.push(at(2), &Payload::InputEcho { text: "line\nbreak".into() });
-        let ended = store.execution_ends(TENANT, ending(id), log.into()).await.unwrap();
+        let ended = store.execution_ends(TENANT, ending(id), log.into(), None).await.unwrap();
         let json = serde_json::to_string(&ended).unwrap();
         assert!(json.contains(r#""result":{"type":"undefined","preview":"undefined","json":null}"#), "{json}");
         assert!(!json.contains("path"), "{json}");
 
         // It ends once.
-        let again = store.execution_ends(TENANT, ending(id), Arc::default()).await;
+        let again = store.execution_ends(TENANT, ending(id), Arc::default(), None).await;
         assert!(matches!(again, Err(Error::Gone)), "{again:?}");
 
         let events = store.events(TENANT, id, 0, usize::MAX).await.unwrap().unwrap().events;
@@ -354,7 +363,7 @@ mod tests {
             log.push(at(2), &Payload::Console { level: ConsoleLevel::Log, text: format!("line {n}") });
         }
         assert_eq!(log.len(), 50_000);
-        store.execution_ends(TENANT, ending(id), log.into()).await.unwrap();
+        store.execution_ends(TENANT, ending(id), log.into(), None).await.unwrap();
         assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 
         for (after, limit) in [(0, 1), (1, 2), (777, 3_000), (49_990, 100), (50_000, 1)] {
@@ -406,7 +415,7 @@ mod tests {
             store.execution_starts(TENANT, new).await.unwrap();
             let mut log = EventLog::default();
             log.push(at(2), &Payload::InputEcho { text: "1".into() });
-            store.execution_ends(TENANT, ending(ids[0]), log.into()).await.unwrap();
+            store.execution_ends(TENANT, ending(ids[0]), log.into(), None).await.unwrap();
         }
         let listed = async |rows_max, before| {
             let page = store.executions(TENANT, session, Wanted { before, rows_max }).await.unwrap().unwrap();
@@ -426,7 +435,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_ran_when_the_server_died_is_an_error_afterwards() {
+    async fn what_ran_when_the_server_died_is_interrupted_afterwards() {
         let dir = tempfile::tempdir().unwrap();
         let options = Options::new(dir.path().join("test.db"));
         let store = Store::open(&options, at(1)).unwrap();
@@ -438,10 +447,10 @@ mod tests {
 
         let store = Store::open(&options, at(100)).unwrap();
         let execution = store.execution(TENANT, id).await.unwrap().unwrap();
-        assert_eq!(execution.status, ExecutionStatus::Error);
+        assert_eq!(execution.status, ExecutionStatus::Interrupted);
         assert_eq!(execution.ended_at, Some(at(100)));
         let error = execution.error.unwrap();
-        assert_eq!(error.code, Some(ErrorCode::SessionCrashed));
+        assert_eq!(error.code, Some(ErrorCode::Interrupted));
         assert_eq!(error.message, "the server stopped while this ran");
         let session = store.session(TENANT, ready).await.unwrap().unwrap();
         assert_eq!(session.status, SessionStatus::Closed);

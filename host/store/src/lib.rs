@@ -5,14 +5,19 @@
 //! that come together share one fsync. A few threads read. Callers await; no caller's thread ever waits for a disk.
 #![forbid(unsafe_code)]
 
+mod checkpoints;
 mod error;
 mod events;
 mod executions;
+mod forks;
 mod idempotency;
 mod kv;
 mod open;
 mod reader;
+mod resume;
 mod rows;
+#[cfg(test)]
+mod scratch;
 mod secrets;
 mod sessions;
 mod template_lists;
@@ -25,14 +30,17 @@ use std::sync::Arc;
 
 use model::Timestamp;
 
+pub use checkpoints::{NewCheckpoint, Retention};
 pub use error::{Error, OpenError};
 pub use events::{EventLog, EventPage};
 pub use executions::{FinishedExecution, NewExecution};
+pub use forks::Fork;
 pub use idempotency::{Kept, Reserved};
 pub use kv::{KV_ENTRY_BYTES, KvChange, KvCondition, KvEntry, KvOutcome, KvPage};
+pub use resume::{CHAIN_MAX, Chain, DurableFigures, ImageUse, Resumable, Rewindable};
 pub use rows::{Cursor, Page, Wanted};
 pub use secrets::{SECRETS_MAX, SecretRow};
-pub use sessions::NewSession;
+pub use sessions::{NewSession, Recipe};
 pub use template_lists::TEMPLATE_LIST_MAX;
 pub use templates::{NewTemplate, TemplateChange, WholeTemplate};
 
@@ -62,9 +70,10 @@ impl Options {
 /// How a database is looked over when it is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Check {
-    /// Every page, but not every index against its table: some seconds a gigabyte.
+    /// Every page, but not every index against its table, and no bodies of checkpoints, which have seals of their own and are
+    /// looked at when they are read: some seconds a gigabyte.
     Quick,
-    /// The same, and indexes.
+    /// Everything, indexes and bodies of checkpoints included.
     Full,
     /// Not at all.
     Off,
@@ -93,7 +102,8 @@ struct Inner {
 
 impl Store {
     /// Opens the database, brings its schema up to date and settles what a dead server left: executions that were
-    /// running become errors, sessions that were live are closed, since their heaps are gone.
+    /// running are interrupted; sessions that were live are closed, since their heaps are gone, but for those whose heaps are
+    /// kept, which stay as they are.
     ///
     /// Blocks; call it before serving.
     pub fn open(options: &Options, now: Timestamp) -> Result<Store, OpenError> {
@@ -103,7 +113,7 @@ impl Store {
         open::migrate(&mut connection)?;
         open::use_wal(&connection)?;
         open::recover(&mut connection, now)?;
-        let writer = Writer::start(connection)?;
+        let writer = Writer::start(connection, checkpoints::collect_idle)?;
         let readers = (0..options.readers.max(1)).map(|_| open::connect_reader(&options.path));
         let readers = Readers::start(readers.collect::<Result<_, _>>()?)?;
         Ok(Store(Arc::new(Inner { readers, writer, wholes: Arc::default(), _lock: lock })))

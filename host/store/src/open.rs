@@ -4,8 +4,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use model::Timestamp;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use model::{ErrorCode, Timestamp};
+use rusqlite::{Connection, OpenFlags, ToSql, TransactionBehavior, params};
 
 use crate::{Check, OpenError, Options, Synchronous, executions};
 
@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_contract.sql"),
     include_str!("migrations/0003_kv.sql"),
     include_str!("migrations/0004_secrets.sql"),
+    include_str!("migrations/0005_durable.sql"),
 ];
 
 /// `vmsy`, in SQLite's header: tells our files from those of other programs.
@@ -24,7 +25,7 @@ const APPLICATION_ID: i32 = 0x766d_7379;
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Prepared statements that a connection keeps; there are fewer texts in this crate.
-const STATEMENTS_MAX: usize = 64;
+const STATEMENTS_MAX: usize = 128;
 
 /// Takes the lock that keeps a second server off the database. The kernel frees it when the process dies, so the file
 /// itself stays and means nothing.
@@ -100,22 +101,48 @@ fn sqlite(path: &Path, source: rusqlite::Error) -> OpenError {
     }
 }
 
+/// Gigabytes where there are many sessions, and under seals of their own.
+const BODIES: &str = "checkpoint_bodies";
+/// The schema itself, and every table that has pages but one.
+const QUICKLY: &str = "SELECT 'sqlite_schema' UNION ALL
+    SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 AND name <> ?1";
+/// Faults that are told.
+const FOUND_MAX: u32 = 8;
+
+/// The faults that one of SQLite's checks finds.
+fn look_over(connection: &Connection, check: &str, what: &dyn ToSql) -> rusqlite::Result<Vec<String>> {
+    let mut found = Vec::new();
+    connection.pragma(None, check, what, |row| {
+        found.push(row.get::<_, String>(0)?);
+        Ok(())
+    })?;
+    found.retain(|line| line != "ok");
+    Ok(found)
+}
+
 /// Looks for damage before anything is done with the file.
 pub(crate) fn check(connection: &Connection, check: Check) -> Result<(), OpenError> {
-    let pragma = match check {
-        Check::Quick => "PRAGMA quick_check(8)",
-        Check::Full => "PRAGMA integrity_check(8)",
-        Check::Off => return Ok(()),
-    };
     let path = PathBuf::from(connection.path().unwrap_or_default());
     let started = Instant::now();
     let look = || -> rusqlite::Result<Vec<String>> {
-        let mut statement = connection.prepare(pragma)?;
-        statement.query_map([], |row| row.get(0))?.collect()
+        match check {
+            Check::Off => Ok(Vec::new()),
+            Check::Full => look_over(connection, "integrity_check", &FOUND_MAX),
+            Check::Quick => {
+                let mut statement = connection.prepare(QUICKLY)?;
+                let tables: Vec<String> = statement.query_map([BODIES], |row| row.get(0))?.collect::<Result<_, _>>()?;
+                let mut found = Vec::new();
+                for table in tables {
+                    found.extend(look_over(connection, "quick_check", &table)?);
+                }
+                Ok(found)
+            }
+        }
     };
     let damaged = |found: String| OpenError::Damaged { path: path.clone(), found };
-    let found = look().map_err(|error| damaged(error.to_string()))?;
-    if found != ["ok"] {
+    let mut found = look().map_err(|error| damaged(error.to_string()))?;
+    found.truncate(FOUND_MAX as usize);
+    if !found.is_empty() {
         return Err(damaged(found.join("; ")));
     }
     let elapsed = started.elapsed();
@@ -143,6 +170,18 @@ pub(crate) fn backup(path: &Path, to: &Path) -> Result<(), OpenError> {
 
 /// Brings the schema up to date in one transaction: it is all there or untouched.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    // A table that is made anew would take what refers to it along. The setting can't be changed in a transaction.
+    let enforce = |connection: &Connection, on: bool| {
+        let set = connection.pragma_update(None, "foreign_keys", on);
+        set.map_err(|source| OpenError::Prepare { doing: "bring the database's schema up to date", source })
+    };
+    enforce(connection, false)?;
+    let migrated = apply(connection);
+    enforce(connection, true)?;
+    migrated
+}
+
+fn apply(connection: &mut Connection) -> Result<(), OpenError> {
     let prepare = |source| OpenError::Prepare { doing: "bring the database's schema up to date", source };
     let path = PathBuf::from(connection.path().unwrap_or_default());
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
@@ -164,6 +203,10 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
         transaction.execute_batch(sql).map_err(prepare)?;
     }
     if found < known {
+        let dangling = transaction.prepare("PRAGMA foreign_key_check").and_then(|mut check| check.exists([]));
+        if dangling.map_err(prepare)? {
+            return Err(OpenError::Damaged { path, found: "a row refers to one that is not there".into() });
+        }
         transaction.pragma_update(None, "user_version", known).map_err(prepare)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(prepare)?;
     }
@@ -182,28 +225,31 @@ pub(crate) fn use_wal(connection: &Connection) -> Result<(), OpenError> {
     wal().map_err(|source| OpenError::Prepare { doing: "switch the database to WAL", source })
 }
 
+/// Heaps of sessions that end with the server: those that others were forked from stay for them. The index `sessions_fleeting`
+/// leads to these sessions, however many there are that stay.
+const RELEASE_FLEETING: &str = "UPDATE checkpoints SET session = NULL WHERE session IN
+    (SELECT key FROM sessions WHERE status = 'ready' AND durability = 'none')";
+const CLOSE_FLEETING: &str = "UPDATE sessions SET status = 'closed', closed_at = max(?1, created_at),
+    last_error = 'the server stopped', head = NULL, wake_at = NULL WHERE status = 'ready' AND durability = 'none'";
+const CRASH_STARTING: &str = "UPDATE sessions SET status = 'crashed', wake_at = NULL,
+    last_error = 'the server stopped while this session started'
+    WHERE tenant IN (SELECT id FROM tenants) AND status = 'starting'";
+
 /// What was live when the last server died is settled, so that nothing half-done is shown as going on.
 pub(crate) fn recover(connection: &mut Connection, now: Timestamp) -> Result<(), OpenError> {
-    let died = executions::crashed("the server stopped while this ran");
+    let died = executions::exception(ErrorCode::Interrupted, "the server stopped while this ran");
     let died = serde_json::to_string(&died).unwrap_or_default();
     let now = now.as_micros();
     let mut settle = || {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let executions = transaction.execute(
-            "UPDATE executions SET status = 'error', ended_at = max(?1, started_at), error = ?2 WHERE status = 'running'",
+            "UPDATE executions SET status = 'interrupted', ended_at = max(?1, started_at), error = ?2 WHERE status = 'running'",
             params![now, died],
         )?;
         // The index begins with the tenant, and all of them are meant.
-        let crashed = transaction.execute(
-            "UPDATE sessions SET status = 'crashed', last_error = 'the server stopped while this session started'
-             WHERE tenant IN (SELECT id FROM tenants) AND status = 'starting'",
-            [],
-        )?;
-        let closed = transaction.execute(
-            "UPDATE sessions SET status = 'closed', closed_at = ?1, last_error = 'the server stopped'
-             WHERE tenant IN (SELECT id FROM tenants) AND status = 'ready'",
-            params![now],
-        )?;
+        let crashed = transaction.execute(CRASH_STARTING, [])?;
+        transaction.execute(RELEASE_FLEETING, [])?;
+        let closed = transaction.execute(CLOSE_FLEETING, params![now])?;
         transaction.commit()?;
         Ok((executions, crashed + closed))
     };

@@ -72,6 +72,21 @@ pub(crate) fn time_if_any(row: &Row<'_>, column: usize) -> Result<Option<Timesta
     Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_micros))
 }
 
+/// A count, which no row of ours has below zero.
+pub(crate) fn unsigned<T: TryFrom<i64>>(row: &Row<'_>, column: usize) -> Result<T, Error> {
+    let number: i64 = row.get(column)?;
+    T::try_from(number).map_err(|_| Error::Corrupt(format!("a count of {number}")))
+}
+
+pub(crate) fn unsigned_if_any(row: &Row<'_>, column: usize) -> Result<Option<u64>, Error> {
+    row.get::<_, Option<i64>>(column)?.map(|_| unsigned(row, column)).transpose()
+}
+
+/// A count as it is stored.
+pub(crate) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
 /// A status, kind, ... by its text.
 pub(crate) fn word<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -> Option<T>) -> Result<T, Error> {
     let text: String = row.get(column)?;

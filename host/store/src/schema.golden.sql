@@ -1,4 +1,28 @@
--- Schema 4 as SQLite has it after all migrations.
+-- Schema 5 as SQLite has it after all migrations.
+
+CREATE TABLE checkpoint_bodies (
+    key    INTEGER PRIMARY KEY REFERENCES checkpoints (key) ON DELETE CASCADE,
+    tenant BLOB NOT NULL REFERENCES tenants (id),
+    body   BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE checkpoints (
+    key        INTEGER PRIMARY KEY,
+    tenant     BLOB NOT NULL REFERENCES tenants (id),
+    id         BLOB NOT NULL CHECK (length(id) = 16),
+    session    INTEGER REFERENCES sessions (key) ON DELETE SET NULL,
+    parent     INTEGER REFERENCES checkpoints (key),
+    children   INTEGER NOT NULL DEFAULT 0 CHECK (children >= 0),
+    recipe     INTEGER NOT NULL REFERENCES recipes (key),
+    kind       TEXT NOT NULL CHECK (kind IN ('run', 'fork', 'restore', 'import', 'migrate')),
+    seq        INTEGER NOT NULL,
+    execution  BLOB CHECK (length(execution) = 16),
+    depth      INTEGER NOT NULL,
+    pages      INTEGER NOT NULL,
+    bytes      INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    UNIQUE (tenant, id)
+) STRICT;
 
 CREATE TABLE event_chunks (
     key       INTEGER PRIMARY KEY,
@@ -10,7 +34,7 @@ CREATE TABLE event_chunks (
     UNIQUE (execution, first_seq)
 ) STRICT;
 
-CREATE TABLE executions (
+CREATE TABLE "executions" (
     key        INTEGER PRIMARY KEY,
     tenant     BLOB NOT NULL REFERENCES tenants (id),
     id         BLOB NOT NULL CHECK (length(id) = 16),
@@ -20,7 +44,7 @@ CREATE TABLE executions (
     path       TEXT,
     args       TEXT NOT NULL,
     env        TEXT NOT NULL,
-    status     TEXT NOT NULL CHECK (status IN ('running', 'ok', 'error', 'timeout', 'cancelled')),
+    status     TEXT NOT NULL CHECK (status IN ('running', 'ok', 'error', 'timeout', 'cancelled', 'interrupted')),
     started_at INTEGER NOT NULL,
     ended_at   INTEGER,
     result     TEXT,
@@ -63,6 +87,15 @@ CREATE TABLE kv_namespaces (
     UNIQUE (tenant, name)
 ) STRICT;
 
+CREATE TABLE recipes (
+    key    INTEGER PRIMARY KEY,
+    tenant BLOB NOT NULL REFERENCES tenants (id),
+    hash   BLOB NOT NULL CHECK (length(hash) = 32),
+    image  TEXT NOT NULL,
+    body   TEXT NOT NULL,
+    UNIQUE (tenant, hash)
+) STRICT;
+
 CREATE TABLE secrets (
     key        INTEGER PRIMARY KEY,
     tenant     BLOB NOT NULL REFERENCES tenants (id),
@@ -86,7 +119,8 @@ CREATE TABLE sessions (
     created_at      INTEGER NOT NULL,
     closed_at       INTEGER,
     last_error      TEXT,
-    runtime_meta    TEXT,
+    runtime_meta    TEXT, recipe INTEGER REFERENCES recipes (key), durability TEXT NOT NULL DEFAULT 'none'
+    CHECK (durability IN ('none', 'checkpoint', 'every')), seq INTEGER NOT NULL DEFAULT 0, head INTEGER REFERENCES checkpoints (key), wake_at INTEGER,
     UNIQUE (tenant, id)
 ) STRICT;
 
@@ -151,6 +185,12 @@ CREATE TABLE tenants (
     created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX checkpoints_by_parent ON checkpoints (parent) WHERE parent IS NOT NULL;
+
+CREATE INDEX checkpoints_by_session ON checkpoints (session, key, bytes);
+
+CREATE INDEX checkpoints_loose ON checkpoints (key) WHERE session IS NULL AND children = 0;
+
 CREATE INDEX executions_by_session ON executions (session, key);
 
 CREATE INDEX executions_running ON executions (key) WHERE status = 'running';
@@ -159,4 +199,10 @@ CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 
 CREATE INDEX kv_entries_by_expiry ON kv_entries (expires_at) WHERE expires_at IS NOT NULL;
 
+CREATE INDEX sessions_by_head ON sessions (head) WHERE head IS NOT NULL;
+
 CREATE INDEX sessions_by_status ON sessions (tenant, status, key);
+
+CREATE INDEX sessions_by_wake ON sessions (wake_at) WHERE wake_at IS NOT NULL;
+
+CREATE INDEX sessions_fleeting ON sessions (key) WHERE status = 'ready' AND durability = 'none';

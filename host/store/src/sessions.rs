@@ -1,9 +1,11 @@
 //! Session rows. Which sessions are live is the registry's knowledge; these say what became of each.
-use model::{Session, SessionId, SessionStatus, TemplateId, TenantId, Timestamp};
+use std::sync::Arc;
+
+use model::{Durability, Session, SessionId, SessionStatus, TemplateId, TenantId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::rows::{Cursor, Page, Wanted};
-use crate::{Error, Store, executions, rows};
+use crate::{Error, Store, checkpoints, executions, rows};
 
 /// A session that is about to start.
 #[derive(Clone, Debug)]
@@ -20,6 +22,21 @@ pub struct NewSession {
     pub worktree_path: String,
     /// When.
     pub created_at: Timestamp,
+    /// What it is made of. A session without one has no checkpoints.
+    pub recipe: Option<Arc<Recipe>>,
+    /// What of it outlives the server.
+    pub durability: Durability,
+}
+
+/// What sessions are made of. Stored once for all of a tenant's sessions that are made alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipe {
+    /// The caller's digest of what follows: recipes of one hash are one.
+    pub hash: [u8; 32],
+    /// The image's hash, as the engine writes it.
+    pub image: String,
+    /// JSON that only the caller understands.
+    pub body: String,
 }
 
 /// Sessions that one call removes at most, so that the first one after `keep` was lowered holds nobody up. Each call makes
@@ -40,8 +57,9 @@ const PRUNE: &str = "DELETE FROM sessions WHERE key IN
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT key, id, template, workspace_id, base_commit_oid, worktree_path, status, created_at, closed_at,
-             last_error, runtime_meta FROM sessions WHERE tenant = ?1 ",
+            "SELECT s.key, s.id, s.template, s.workspace_id, s.base_commit_oid, s.worktree_path, s.status, s.created_at,
+             s.closed_at, s.last_error, s.runtime_meta, s.durability, s.seq, h.seq
+             FROM sessions s LEFT JOIN checkpoints h ON h.key = s.head WHERE s.tenant = ?1 ",
             $rest
         )
     };
@@ -51,7 +69,8 @@ impl Store {
     /// Queues a row with status `starting`; whatever is written next waits for it too. Nobody has heard of the
     /// session yet, so nobody needs to wait for the disk.
     pub async fn session_starts(&self, tenant: TenantId, new: NewSession) -> Result<(), Error> {
-        self.0.writer.queue("session_starts", move |c| insert(c, tenant, &new, SessionStatus::Starting)).await
+        let change = move |c: &Connection| insert(c, tenant, &new, SessionStatus::Starting).map(drop);
+        self.0.writer.queue("session_starts", change).await
     }
 
     /// Writes the row of a session that takes executions already: nothing had to be waited for on its way from `starting`.
@@ -70,6 +89,9 @@ impl Store {
                 closed_at: None,
                 last_error: None,
                 runtime_meta: None,
+                durability: new.durability,
+                seq: 0,
+                durable_seq: None,
             })
         };
         self.0.writer.write(change).await
@@ -84,7 +106,8 @@ impl Store {
         self.0.writer.write(change).await
     }
 
-    /// The session did not start, or its heap is gone. Whatever still counts as running in it ends with it.
+    /// The session did not start, or its heap is gone. Whatever still counts as running in it ends with it. Its checkpoints
+    /// stay, and it can be rewound to one; it is not woken any more.
     pub async fn session_crashed(
         &self,
         tenant: TenantId,
@@ -99,7 +122,8 @@ impl Store {
         self.0.writer.write(change).await
     }
 
-    /// The session was closed, with the reason where it was not a client's wish. None when there is no such row.
+    /// The session was closed, with the reason where it was not a client's wish. None when there is no such row. Its
+    /// checkpoints go, but for those that others were forked from.
     pub async fn session_closed(
         &self,
         tenant: TenantId,
@@ -108,10 +132,11 @@ impl Store {
         why: Option<String>,
     ) -> Result<Option<Session>, Error> {
         let change = move |c: &Connection| {
-            match settle(c, tenant, id, SessionStatus::Closed, Some(at), why.as_deref()) {
+            let key = match settle(c, tenant, id, SessionStatus::Closed, Some(at), why.as_deref()) {
                 Err(Error::Gone) => return Ok(None),
                 settled => settled?,
-            }
+            };
+            checkpoints::release(c, key)?;
             // Nothing runs any more; a run whose end could not be written says so now.
             executions::crash(c, tenant, id, at)?;
             find(c, tenant, id)
@@ -147,12 +172,12 @@ impl Store {
             };
             match status {
                 None => {
-                    let mut statement = c.prepare_cached(select!("AND key < ?2 ORDER BY key DESC LIMIT ?3"))?;
+                    let mut statement = c.prepare_cached(select!("AND s.key < ?2 ORDER BY s.key DESC LIMIT ?3"))?;
                     let mut found = statement.query(params![tenant.as_bytes(), before, limit])?;
                     rows::page(&mut found, wanted, read, size)
                 }
                 Some(status) => {
-                    let sql = select!("AND status = ?2 AND key < ?3 ORDER BY key DESC LIMIT ?4");
+                    let sql = select!("AND s.status = ?2 AND s.key < ?3 ORDER BY s.key DESC LIMIT ?4");
                     let mut statement = c.prepare_cached(sql)?;
                     let mut found = statement.query(params![tenant.as_bytes(), status.as_str(), before, limit])?;
                     rows::page(&mut found, wanted, read, size)
@@ -175,11 +200,13 @@ pub(crate) fn key(c: &Connection, tenant: TenantId, id: SessionId) -> Result<Opt
     Ok(found.optional()?)
 }
 
-fn insert(c: &Connection, tenant: TenantId, new: &NewSession, status: SessionStatus) -> Result<(), Error> {
+/// Writes the row, and the recipe if it is a new one. Its row number.
+pub(crate) fn insert(c: &Connection, tenant: TenantId, new: &NewSession, status: SessionStatus) -> Result<i64, Error> {
+    let recipe = new.recipe.as_deref().map(|recipe| recipe_key(c, tenant, recipe)).transpose()?;
     c.prepare_cached(
         "INSERT INTO sessions
-         (tenant, id, template, workspace_id, base_commit_oid, worktree_path, status, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+         (tenant, id, template, workspace_id, base_commit_oid, worktree_path, status, created_at, recipe, durability)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
         tenant.as_uuid().as_bytes(),
@@ -189,12 +216,34 @@ fn insert(c: &Connection, tenant: TenantId, new: &NewSession, status: SessionSta
         new.base_commit_oid,
         new.worktree_path,
         status.as_str(),
-        new.created_at.as_micros()
+        new.created_at.as_micros(),
+        recipe,
+        new.durability.as_str()
     ])?;
-    Ok(())
+    Ok(c.last_insert_rowid())
 }
 
-/// Final states stay as they are: a crash that is noticed after the close is not news.
+/// The row number of a recipe, which is written if there is none of its hash. Looked up anew each time, by its index: a key
+/// that was remembered from a change that was then undone would be another recipe's.
+pub(crate) fn recipe_key(c: &Connection, tenant: TenantId, recipe: &Recipe) -> Result<i64, Error> {
+    let tenant = tenant.as_uuid().as_bytes();
+    let known = c
+        .prepare_cached("SELECT key FROM recipes WHERE tenant = ?1 AND hash = ?2")?
+        .query_row(params![tenant, recipe.hash], |row| row.get(0))
+        .optional()?;
+    if let Some(key) = known {
+        return Ok(key);
+    }
+    c.prepare_cached("INSERT INTO recipes (tenant, hash, image, body) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+        tenant,
+        recipe.hash,
+        recipe.image,
+        recipe.body
+    ])?;
+    Ok(c.last_insert_rowid())
+}
+
+/// Final states stay as they are: a crash that is noticed after the close is not news. The row number.
 fn settle(
     c: &Connection,
     tenant: TenantId,
@@ -202,20 +251,22 @@ fn settle(
     status: SessionStatus,
     closed_at: Option<Timestamp>,
     last_error: Option<&str>,
-) -> Result<(), Error> {
+) -> Result<i64, Error> {
+    let given = params![
+        tenant.as_uuid().as_bytes(),
+        id.as_uuid().as_bytes(),
+        status.as_str(),
+        closed_at.map(|at| at.as_micros()),
+        last_error
+    ];
     let changed = c
         .prepare_cached(
-            "UPDATE sessions SET status = ?3, closed_at = max(?4, created_at), last_error = ?5
-             WHERE tenant = ?1 AND id = ?2 AND status IN ('starting', 'ready')",
+            "UPDATE sessions SET status = ?3, closed_at = max(?4, created_at), last_error = ?5,
+             wake_at = CASE ?3 WHEN 'ready' THEN wake_at END
+             WHERE tenant = ?1 AND id = ?2 AND status IN ('starting', 'ready') RETURNING key",
         )?
-        .execute(params![
-            tenant.as_uuid().as_bytes(),
-            id.as_uuid().as_bytes(),
-            status.as_str(),
-            closed_at.map(|at| at.as_micros()),
-            last_error
-        ])?;
-    if changed == 0 { Err(Error::Gone) } else { Ok(()) }
+        .query_row(given, |row| row.get(0));
+    changed.optional()?.ok_or(Error::Gone)
 }
 
 /// Reads `keep` entries of the index for each of the two states, and no rows but those that go.
@@ -226,16 +277,18 @@ fn prune(c: &Connection, tenant: TenantId, keep: u32) -> Result<(), Error> {
         .optional()?;
     let Some(cut) = cut else { return Ok(()) };
     c.prepare_cached(PRUNE)?.execute(params![tenant.as_uuid().as_bytes(), cut, PRUNED_AT_ONCE])?;
-    Ok(())
+    // Those that had crashed still had theirs.
+    checkpoints::collect(c).map(drop)
 }
 
-fn find(c: &Connection, tenant: TenantId, id: SessionId) -> Result<Option<Session>, Error> {
-    let mut statement = c.prepare_cached(select!("AND id = ?2"))?;
+pub(crate) fn find(c: &Connection, tenant: TenantId, id: SessionId) -> Result<Option<Session>, Error> {
+    let mut statement = c.prepare_cached(select!("AND s.id = ?2"))?;
     let mut rows = statement.query(params![tenant.as_uuid().as_bytes(), id.as_uuid().as_bytes()])?;
     rows.next()?.map(read).transpose()
 }
 
-fn read(row: &Row<'_>) -> Result<Session, Error> {
+pub(crate) fn read(row: &Row<'_>) -> Result<Session, Error> {
+    let durability = rows::word(row, 11, Durability::parse)?;
     Ok(Session {
         id: rows::id(row, 1)?.into(),
         vm_id: rows::id(row, 2)?.into(),
@@ -247,6 +300,9 @@ fn read(row: &Row<'_>) -> Result<Session, Error> {
         closed_at: rows::time_if_any(row, 8)?,
         last_error: row.get(9)?,
         runtime_meta: rows::json_if_any(row, 10)?,
+        durability,
+        seq: rows::unsigned(row, 12)?,
+        durable_seq: rows::unsigned_if_any(row, 13)?.filter(|_| !durability.is_none()),
     })
 }
 
@@ -280,6 +336,8 @@ mod tests {
             base_commit_oid: "0".into(),
             worktree_path: "/w".into(),
             created_at: at(1),
+            recipe: None,
+            durability: Durability::None,
         };
         store.session_starts(TENANT, new).await.unwrap();
         store.session_ready(TENANT, id).await.unwrap();

@@ -23,6 +23,12 @@ const FREED_AT_ONCE: i64 = 256;
 /// How often that is looked at.
 const FREED_EVERY: Duration = Duration::from_secs(1);
 
+/// How soon the next few of many things that are to be cleared away go.
+const TIDIED_EVERY: Duration = Duration::from_millis(20);
+
+/// Clears away a little of what nobody needs any more, when nobody waits; whether there is more.
+pub(crate) type Tidy = fn(&Connection) -> Result<bool, Error>;
+
 /// What `auto_vacuum` says of a file that can shrink.
 const INCREMENTAL: i64 = 2;
 
@@ -46,11 +52,11 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(connection: Connection) -> Result<Self, OpenError> {
+    pub(crate) fn start(connection: Connection, tidy: Tidy) -> Result<Self, OpenError> {
         let (jobs, queue) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || serve(connection, &queue))
+            .spawn(move || serve(connection, tidy, &queue))
             .map_err(OpenError::Thread)?;
         Ok(Writer { jobs: Some(jobs), room: Arc::new(Semaphore::new(QUEUE_MAX)), thread: Some(thread) })
     }
@@ -118,14 +124,14 @@ impl Drop for Writer {
 }
 
 /// Ends when the handle is gone and everything queued is committed.
-fn serve(mut connection: Connection, queue: &Receiver<Job>) {
+fn serve(mut connection: Connection, tidy: Tidy, queue: &Receiver<Job>) {
     let mut batch: Vec<Job> = Vec::new();
     let mut due: Option<Instant> = None;
-    // When the file is looked at for pages to give back: some time after a commit, once nothing is queued.
+    // When it is looked for what can go, and for pages to give back: some time after a commit, once nothing is queued.
     let shrinks = pragma(&connection, "auto_vacuum").is_ok_and(|mode| mode == INCREMENTAL);
-    let mut shrink_at = shrinks.then(|| Instant::now() + FREED_EVERY);
+    let mut tidy_at = Some(Instant::now() + FREED_EVERY);
     loop {
-        let next = match due.or(shrink_at) {
+        let next = match due.or(tidy_at) {
             None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(until) => queue.recv_timeout(until.saturating_duration_since(Instant::now())),
         };
@@ -144,11 +150,20 @@ fn serve(mut connection: Connection, queue: &Receiver<Job>) {
                 }
             }
             Err(RecvTimeoutError::Timeout) if batch.is_empty() => {
-                let more = shrink(&connection).unwrap_or_else(|error| {
-                    tracing::warn!(%error, "cannot give the database's free pages back");
+                let tidied = tidy(&connection).unwrap_or_else(|error| {
+                    tracing::warn!(%error, "cannot clear away what nobody needs");
                     false
                 });
-                shrink_at = more.then(|| Instant::now() + FREED_EVERY);
+                let shrunk = || {
+                    shrink(&connection).unwrap_or_else(|error| {
+                        tracing::warn!(%error, "cannot give the database's free pages back");
+                        false
+                    })
+                };
+                tidy_at = match tidied {
+                    true => Some(Instant::now() + TIDIED_EVERY),
+                    false => (shrinks && shrunk()).then(|| Instant::now() + FREED_EVERY),
+                };
                 continue;
             }
             Err(RecvTimeoutError::Timeout) => {}
@@ -157,9 +172,7 @@ fn serve(mut connection: Connection, queue: &Receiver<Job>) {
         }
         commit(&mut connection, batch.drain(..));
         due = None;
-        if shrinks {
-            shrink_at.get_or_insert_with(|| Instant::now() + FREED_EVERY);
-        }
+        tidy_at.get_or_insert_with(|| Instant::now() + FREED_EVERY);
     }
     // Statistics for the planner; nothing is lost without them.
     if let Err(error) = connection.execute_batch("PRAGMA optimize") {
@@ -228,7 +241,7 @@ mod tests {
         let path = dir.path().join("test.db");
         let connection = Connection::open(&path).unwrap();
         connection.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (n INTEGER UNIQUE)").unwrap();
-        (dir, Writer::start(connection).unwrap(), Connection::open(&path).unwrap())
+        (dir, Writer::start(connection, |_| Ok(false)).unwrap(), Connection::open(&path).unwrap())
     }
 
     fn insert(n: i64) -> impl FnOnce(&Connection) -> Result<(), Error> + Send + 'static {
@@ -327,7 +340,7 @@ mod tests {
         let connection = Connection::open(&path).unwrap();
         connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL").unwrap();
         connection.execute_batch("CREATE TABLE t (n INTEGER, filler BLOB)").unwrap();
-        let writer = Writer::start(connection).unwrap();
+        let writer = Writer::start(connection, |_| Ok(false)).unwrap();
         let reader = Connection::open(&path).unwrap();
         let pages = || pragma(&reader, "page_count").unwrap();
         let fill = |c: &Connection| {
