@@ -138,6 +138,13 @@ impl Engine {
         self.0.images.at_hand(&hash, |hash| self.0.builder.stored(hash, &modules))
     }
 
+    /// The image of that hash, with these modules, if it is in memory or in the data directory. Takes milliseconds, or a
+    /// second if it was compiled by another version.
+    pub fn stored_image(&self, hash: &str, modules: &[ModuleName]) -> Result<Option<Arc<Image>>, Error> {
+        let (modules, _) = self.identify(&Recipe { modules: modules.to_vec(), libraries: Vec::new() })?;
+        self.0.images.at_hand(hash, |hash| self.0.builder.stored(hash, &modules))
+    }
+
     /// The content hash that the image of a recipe has or would have.
     pub fn image_hash(&self, recipe: &Recipe) -> Result<String, Error> {
         Ok(self.identify(recipe)?.1)
@@ -158,6 +165,17 @@ impl Engine {
         self.0.threads.spawn(Box::new(job));
     }
 
+    /// Runs `job` on one of the guest threads and answers with what it answers; None if it panicked.
+    pub fn call<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = Option<T>> + Send + use<T> {
+        let (send, done) = oneshot::channel();
+        // Nobody listens only if the caller gave up.
+        self.spawn(move || drop(send.send(job())));
+        async move { done.await.ok() }
+    }
+
     /// Brings a run to its end: waits without a thread, and goes on with whatever comes on one of the guest threads. None
     /// if the thread panicked. Needs tokio's timers.
     pub async fn finish(&self, mut turn: Turn) -> Option<Ran> {
@@ -166,9 +184,7 @@ impl Engine {
                 Turn::Done(ran) => return Some(*ran),
                 Turn::Waiting(waiting) => {
                     waiting.ready().await;
-                    let (send, resumed) = oneshot::channel();
-                    self.spawn(move || drop(send.send(waiting.resume())));
-                    turn = resumed.await.ok()?;
+                    turn = self.call(move || waiting.resume()).await?;
                 }
             }
         }

@@ -4,21 +4,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use model::{
-    ErrorCode, Exception, Execution, ExecutionId, ExecutionKind, ExecutionStatus, Payload, RelPath, RelPathError,
+    Durability, ErrorCode, Exception, Execution, ExecutionId, ExecutionKind, ExecutionStatus, Payload, RelPath, RelPathError,
     SessionId, StartupMode, TenantId,
 };
 use sandbox::{Engine, Event, Metrics, Mode, Outcome, Ran, Root, Sandbox, Script, SourceError, Stop, Turn, Waiting};
 use serde_json::value::RawValue;
-use store::{EventLog, EventPage, FinishedExecution, NewExecution, Store};
-use tokio::sync::{Notify, oneshot, watch};
+use store::{EventLog, EventPage, FinishedExecution, NewCheckpoint, NewExecution, Store};
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use crate::clock;
 use crate::fault::Fault;
+use crate::keep::Keep;
 
 /// How long is tried to record what must be recorded, and the first pause.
 const RECORD_TIME: Duration = Duration::from_secs(20);
 const RECORD_AGAIN: Duration = Duration::from_millis(50);
+const CRASHED: &str = "The sandbox crashed and its heap is gone";
+/// What a run that took its heap along says of a session that goes on all the same.
+const ROLLED_BACK: &str = ". The session goes on from its last checkpoint: what was changed since is lost";
 /// Largest file that is run, bytes.
 const FILE_BYTES_MAX: usize = 8 << 20;
 
@@ -74,7 +78,7 @@ pub(crate) struct Place {
     pub(crate) session: SessionId,
     pub(crate) root: Option<Root>,
     pub(crate) esm: bool,
-    pub(crate) background: bool,
+    pub(crate) keep: Keep,
 }
 
 impl Place {
@@ -246,14 +250,18 @@ enum First {
 struct Finished {
     sandbox: Option<Sandbox>,
     end: FinishedExecution,
+    /// The heap that it left, where every one is stored.
+    heap: Option<NewCheckpoint>,
 }
 
 /// What became of a run.
 pub(crate) struct Executed {
     /// Its final row, or why there is none to show.
     pub(crate) answer: Result<Execution, Fault>,
-    /// None when it trapped; the session's row says `crashed` by then.
+    /// None when it trapped; unless the session can go back to a checkpoint, its row says `crashed` by then.
     pub(crate) sandbox: Option<Sandbox>,
+    /// The heap is stored with the row.
+    pub(crate) is_stored: bool,
 }
 
 impl Runner {
@@ -283,54 +291,62 @@ impl Runner {
     ) -> Executed {
         if !accepted && let Err(error) = self.store.execution_starts(self.tenant, self.row(run, &prepared)).await {
             run.is_done();
-            return Executed { answer: Err(error.into()), sandbox: Some(sandbox) };
+            return Executed { answer: Err(error.into()), sandbox: Some(sandbox), is_stored: false };
         }
-        let (send, mut finished) = oneshot::channel();
         // Every thread may be taken: until one is free, a run that is cancelled takes its heap back.
         let waiting = Arc::new(Mutex::new(Some((sandbox, prepared))));
         let take = |waiting: &Mutex<Option<_>>| waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
-        self.engine.spawn({
+        let keep = self.place.keep;
+        let mut first = Box::pin(self.engine.call({
             let (run, waiting) = (Arc::clone(run), Arc::clone(&waiting));
-            move || {
-                if let Some((sandbox, prepared)) = take(&waiting) {
-                    // Nobody listens only if the process is going down.
-                    drop(send.send(on_thread(sandbox, &run, &prepared)));
-                }
-            }
-        });
+            move || take(&waiting).map(|(sandbox, prepared)| on_thread(sandbox, &run, &prepared, keep))
+        }));
         let unrun = tokio::select! {
             biased;
-            finished = &mut finished => Err(finished),
+            first = &mut first => Err(first.flatten()),
             () = run.cancelled.notified() => Ok(take(&waiting)),
         };
-        let first = match unrun {
-            Ok(Some((sandbox, _))) => Ok(First::Finished(Finished { sandbox: Some(sandbox), end: run.unrun() })),
-            Ok(None) => finished.await,
-            Err(finished) => finished,
-        };
-        let finished = match first {
-            Ok(First::Finished(finished)) => Some(finished),
-            // It needs no thread until there is something to go on with.
-            Ok(First::Waiting(waiting)) => {
-                self.engine.finish(Turn::Waiting(waiting)).await.map(|ran| conclude(run, ran))
+        let mut step = match unrun {
+            Ok(Some((sandbox, _))) => {
+                Some(First::Finished(Finished { sandbox: Some(sandbox), end: run.unrun(), heap: None }))
             }
-            Err(_) => None,
+            Ok(None) => first.await.flatten(),
+            Err(first) => first,
+        };
+        let finished = loop {
+            step = match step {
+                Some(First::Finished(finished)) => break Some(finished),
+                // It needs no thread until there is something to go on with.
+                Some(First::Waiting(waiting)) => self.goes_on(run, waiting).await,
+                None => break None,
+            };
         };
         // A panic there leaves what was printed before.
-        let Finished { sandbox, end } = finished.unwrap_or_else(|| {
-            let message = "The sandbox crashed and its heap is gone";
-            Finished { sandbox: None, end: run.ended(ExecutionStatus::Error, ErrorCode::SessionCrashed, message) }
+        let Finished { mut sandbox, end, heap } = finished.unwrap_or_else(|| {
+            let message = format!("{CRASHED}{}", if keep.is_durable() { ROLLED_BACK } else { "" });
+            let end = run.ended(ExecutionStatus::Error, ErrorCode::SessionCrashed, &message);
+            Finished { sandbox: None, end, heap: None }
         });
         run.over.store(true, Ordering::Release);
         let code = end.error.as_ref().and_then(|error| error.code);
         let log = Arc::new(run.take_log());
+        let (mut is_stored, id) = (heap.is_some(), heap.as_ref().map(|heap| heap.id));
         let recorded = match &sandbox {
-            Some(_) => self.record(end, log).await,
+            Some(_) => self.record(end, log, heap).await,
+            None if self.place.keep.is_durable() => self.record(end, log, None).await,
             None => {
                 crashed();
                 self.crashed(end, log).await
             }
         };
+        if let (Some(sandbox), Some(id)) = (&mut sandbox, id) {
+            is_stored = recorded.is_ok();
+            if is_stored {
+                sandbox.checkpointed(Ok(*id.as_uuid()));
+            } else {
+                sandbox.not_stored();
+            }
+        }
         run.is_done();
         let answer = match recorded {
             Ok(_) if code == Some(ErrorCode::OutputLimitExceeded) => {
@@ -340,13 +356,24 @@ impl Runner {
             }
             recorded => recorded.map_err(Fault::from),
         };
-        Executed { answer, sandbox }
+        Executed { answer, sandbox, is_stored }
+    }
+
+    /// One more turn of a run that waits, once there is something to go on with; before that the checkpoint that its script
+    /// asked for. None if a guest's thread panicked.
+    async fn goes_on(&self, run: &Arc<LiveRun>, mut waiting: Waiting) -> Option<First> {
+        if waiting.sandbox().wants_checkpoint() {
+            (waiting, _) = self.checkpoint(waiting, Some(run.id)).await?;
+        }
+        waiting.ready().await;
+        let (run, keep) = (Arc::clone(run), self.place.keep);
+        self.engine.call(move || reached(&run, waiting.resume(), keep)).await
     }
 
     /// Records the end of an execution and of its session, in that order and usually in one commit.
     async fn crashed(&self, end: FinishedExecution, log: Arc<EventLog>) -> Result<Execution, store::Error> {
         let why = end.error.as_ref().map_or_else(String::new, |error| error.message.clone());
-        let ended = self.record(end, log);
+        let ended = self.record(end, log, None);
         let crashed = self.store.session_crashed(self.tenant, self.place.session, clock::now(), why);
         let (ended, crashed) = tokio::join!(ended, crashed);
         match crashed {
@@ -356,11 +383,19 @@ impl Runner {
         }
     }
 
-    /// Writes an execution's end and its events. When the disk takes neither, it is asked again, and then for an end without
-    /// what the script said: it may be full of just that. What can't be recorded for [`RECORD_TIME`], the next start of a
-    /// server settles.
-    async fn record(&self, end: FinishedExecution, log: Arc<EventLog>) -> Result<Execution, store::Error> {
-        let first = match self.store.execution_ends(self.tenant, end.clone(), Arc::clone(&log)).await {
+    /// Writes an execution's end, its events and the heap that it left. When the disk does not take them, it is asked again,
+    /// and then for an end without what the script said: it may be full of just that. What can't be recorded for
+    /// [`RECORD_TIME`], the next start of a server settles.
+    async fn record(
+        &self,
+        end: FinishedExecution,
+        log: Arc<EventLog>,
+        heap: Option<NewCheckpoint>,
+    ) -> Result<Execution, store::Error> {
+        let write = |end: &FinishedExecution, log: &Arc<EventLog>, heap| {
+            self.store.execution_ends(self.tenant, end.clone(), Arc::clone(log), heap)
+        };
+        let first = match write(&end, &log, heap.clone()).await {
             // Stopped: another change of the transaction failed before this one had its turn.
             Err(error @ (store::Error::Sqlite(_) | store::Error::Stopped)) => error,
             recorded => return recorded,
@@ -368,12 +403,12 @@ impl Runner {
         tracing::error!(execution = %end.id, error = %first, "the end of an execution could not be recorded");
         tokio::time::sleep(RECORD_AGAIN).await;
         // It may have been a neighbour in the same transaction that did not fit.
-        if let Ok(row) = self.store.execution_ends(self.tenant, end.clone(), log).await {
+        if let Ok(row) = write(&end, &log, heap).await {
             return Ok(row);
         }
         let error = exception(ErrorCode::Internal, "The end of this execution could not be recorded");
         let bare = FinishedExecution { status: ExecutionStatus::Error, result: None, error: Some(error), ..end };
-        again(|| self.store.execution_ends(self.tenant, bare.clone(), Arc::default())).await?;
+        again(|| write(&bare, &Arc::default(), None)).await?;
         Err(first)
     }
 
@@ -384,7 +419,7 @@ impl Runner {
             _ => ExecutionStatus::Error,
         };
         let end = run.ended(status, why.code, &why.message);
-        match self.record(end, Arc::new(run.take_log())).await {
+        match self.record(end, Arc::new(run.take_log()), None).await {
             // The session crashed, and ended it with everything else.
             Ok(_) | Err(store::Error::Gone) => {}
             Err(error) => tracing::error!(execution = %run.id, %error, "a cancelled execution was not recorded"),
@@ -394,7 +429,7 @@ impl Runner {
 }
 
 /// On a guest's thread: everything from the first event to the encoded result, unless it has to wait.
-fn on_thread(sandbox: Sandbox, run: &Arc<LiveRun>, prepared: &Prepared) -> First {
+fn on_thread(sandbox: Sandbox, run: &Arc<LiveRun>, prepared: &Prepared, keep: Keep) -> First {
     let name = match &prepared.what {
         What::Repl { input, typescript } => {
             run.push(&Payload::InputEcho { text: input.clone() });
@@ -411,8 +446,12 @@ fn on_thread(sandbox: Sandbox, run: &Arc<LiveRun>, prepared: &Prepared) -> First
     };
     let Prepared { source, mode, prologue, .. } = prepared;
     let script = Script { prologue, source, name, mode: *mode };
-    match sandbox.run(script, &run.stop, events) {
-        Turn::Done(ran) => First::Finished(conclude(run, *ran)),
+    reached(run, sandbox.run(script, &run.stop, events), keep)
+}
+
+fn reached(run: &LiveRun, turn: Turn, keep: Keep) -> First {
+    match turn {
+        Turn::Done(ran) => First::Finished(conclude(run, *ran, keep)),
         Turn::Waiting(waiting) => First::Waiting(waiting),
     }
 }
@@ -425,9 +464,9 @@ pub(crate) fn payload(event: Event) -> Payload {
     }
 }
 
-/// From the end of a run to its row.
-fn conclude(run: &LiveRun, ran: Ran) -> Finished {
-    let Ran { outcome, metrics, sandbox } = ran;
+/// From the end of a run to its row and its heap.
+fn conclude(run: &LiveRun, ran: Ran, keep: Keep) -> Finished {
+    let Ran { outcome, metrics, mut sandbox } = ran;
     let ended_at = clock::now();
     let (status, result, error) = match outcome {
         Outcome::Value(value) => {
@@ -435,13 +474,29 @@ fn conclude(run: &LiveRun, ran: Ran) -> Finished {
             run.push(&Payload::Value(value));
             (ExecutionStatus::Ok, result, None)
         }
-        Outcome::Exception(exception) => {
+        Outcome::Exception(mut exception) => {
+            if sandbox.is_none() && keep.is_durable() {
+                exception.message.push_str(ROLLED_BACK);
+            }
             run.push(&Payload::Exception(exception.clone()));
             (status_of(&exception), None, Some(exception))
         }
     };
     let metrics = metrics_json(&metrics);
-    Finished { sandbox, end: FinishedExecution { id: run.id, status, ended_at, result, error, metrics } }
+    let end = FinishedExecution { id: run.id, status, ended_at, result, error, metrics };
+    let heap = sandbox.as_mut().filter(|_| keep.durability == Durability::Every).map(|heap| keep.snapshot(heap));
+    match heap.transpose() {
+        Ok(heap) => {
+            let execution = Some(run.id);
+            Finished { sandbox, end, heap: heap.map(|heap| NewCheckpoint { execution, ..heap }) }
+        }
+        // What can't be stored has not been done: the session goes back to what is.
+        Err(error) => {
+            tracing::error!(execution = %run.id, %error, "a heap could not be stored");
+            let end = run.ended(ExecutionStatus::Error, ErrorCode::Internal, "The heap could not be stored");
+            Finished { sandbox: None, end, heap: None }
+        }
+    }
 }
 
 fn status_of(exception: &Exception) -> ExecutionStatus {

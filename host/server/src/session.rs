@@ -3,14 +3,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use model::{ConsoleLevel, ErrorCode, Execution, ExecutionId, Payload, Session as Row};
+use model::{CheckpointId, ConsoleLevel, ErrorCode, Execution, ExecutionId, Payload, Session as Row};
 use sandbox::{Outcome, Sandbox};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::clock;
 use crate::fault::Fault;
-use crate::registry::Live;
+use crate::residence::Nursery;
 use crate::run::{Executed, LiveRun, Prepared, Runner, What, again, payload};
 
 /// How often a session that is being closed looks whether everything has ended.
@@ -19,6 +19,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// what nobody waits for takes at most a fifth of a core.
 const REST_MIN: Duration = Duration::from_millis(10);
 const REST_PER_CPU: u32 = 4;
+/// After a heap could not be stored, so long until it is tried again, beyond the usual time.
+const STORE_AGAIN: Duration = Duration::from_secs(2);
 /// Events between executions that are kept for the next one, and their text, bytes.
 const BACKLOG_EVENTS_MAX: usize = 1_000;
 const BACKLOG_BYTES_MAX: usize = 256 << 10;
@@ -47,6 +49,9 @@ struct Runs(Mutex<RunsState>);
 #[derive(Default)]
 struct RunsState {
     closing: bool,
+    /// Its heap is leaving memory: whoever comes now has to have it brought back.
+    sleeping: bool,
+    last_used: Option<Instant>,
     live: HashMap<ExecutionId, Arc<LiveRun>>,
 }
 
@@ -58,7 +63,8 @@ impl Runs {
     /// A new execution, unless the session is being closed.
     fn begin(&self) -> Option<Arc<LiveRun>> {
         let mut state = self.state();
-        (!state.closing).then(|| {
+        (!state.closing && !state.sleeping).then(|| {
+            state.last_used = Some(Instant::now());
             let run = LiveRun::new();
             state.live.insert(run.id, Arc::clone(&run));
             run
@@ -68,11 +74,36 @@ impl Runs {
     fn end(&self, id: ExecutionId) {
         self.state().live.remove(&id);
     }
+
+    /// No execution begins from here on, unless one did already.
+    fn falls_asleep(&self) -> bool {
+        let mut state = self.state();
+        let idle = state.live.is_empty() && !state.closing;
+        state.sleeping |= idle;
+        idle
+    }
+}
+
+/// Why a session stays in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awake {
+    /// Something runs or waits.
+    Busy,
+    /// Something is open that can't be brought back.
+    Pinned(&'static str),
+    /// Nothing of it is stored.
+    NotDurable,
+    /// It could not be stored now.
+    NotStored,
 }
 
 enum Command {
     Run(Box<Run>),
     Close { why: Option<String>, answer: oneshot::Sender<Result<Option<Row>, Fault>> },
+    /// Stores the heap if it changed since it was, and answers with the newest checkpoint, if there is any.
+    Checkpoint { turn: OwnedSemaphorePermit, answer: oneshot::Sender<Result<Option<CheckpointId>, Fault>> },
+    /// Leaves memory.
+    Sleep { turn: OwnedSemaphorePermit, answer: oneshot::Sender<Result<(), Awake>> },
 }
 
 struct Run {
@@ -86,25 +117,26 @@ struct Run {
 
 impl Session {
     /// Starts the task. `room` is given back once the heap is gone.
-    pub(crate) fn start(
-        runner: Runner,
-        sandbox: Sandbox,
-        live: Live,
-        keep: Option<u32>,
-        room: OwnedSemaphorePermit,
-    ) -> Session {
+    pub(crate) fn start(nursery: Arc<Nursery>, runner: Runner, heap: Heap, room: OwnedSemaphorePermit) -> Session {
         let (mailbox, commands) = mpsc::channel(1);
         let (turn, runs) = (Arc::new(Semaphore::new(1)), Arc::<Runs>::default());
+        runs.state().last_used = Some(Instant::now());
+        let live = nursery.live.clone();
+        let backlog = Backlog::default();
+        heap.events.into_iter().for_each(|event| backlog.push(event));
         let task = Task {
             runner: runner.clone(),
-            live: live.clone(),
+            nursery,
             turn: Arc::clone(&turn),
             runs: Arc::clone(&runs),
-            keep,
             finished: 0,
-            backlog: Arc::default(),
+            checkpoints: 0,
+            stored: heap.stored,
+            changed: heap.changed.then(Instant::now),
+            backlog: Arc::new(backlog),
             rest_until: Instant::now(),
         };
+        let sandbox = heap.sandbox;
         let served = tokio::spawn(task.serve(sandbox, commands, room));
         tokio::spawn({
             let (runner, turn) = (runner.clone(), Arc::clone(&turn));
@@ -260,6 +292,54 @@ impl Session {
         self.0.runs.state().live.get(&id).cloned()
     }
 
+    /// Whether its heap has left memory, or is about to: it is to be asked for again.
+    pub fn is_asleep(&self) -> bool {
+        self.0.runs.state().sleeping
+    }
+
+    /// When it was last used, if it is idle and can leave memory.
+    pub(crate) fn idle_since(&self) -> Option<Instant> {
+        let state = self.0.runs.state();
+        let can_go = self.0.runner.place.keep.is_durable() && state.live.is_empty() && !state.closing && !state.sleeping;
+        state.last_used.filter(|_| can_go)
+    }
+
+    /// Has the heap leave memory, once it is stored.
+    pub async fn hibernate(&self) -> Result<(), Awake> {
+        let session = self.clone();
+        let task = tokio::spawn(async move { session.hibernate_here().await });
+        task.await.unwrap_or(Err(Awake::NotStored))
+    }
+
+    async fn hibernate_here(self) -> Result<(), Awake> {
+        if !self.0.runner.place.keep.is_durable() {
+            return Err(Awake::NotDurable);
+        }
+        if self.is_busy() {
+            return Err(Awake::Busy);
+        }
+        // Closed: it has gone just now.
+        let Ok(turn) = self.wait_for_turn().await else { return Ok(()) };
+        let (answer, answered) = oneshot::channel();
+        if self.0.mailbox.send(Command::Sleep { turn, answer }).await.is_err() {
+            return Ok(());
+        }
+        answered.await.unwrap_or(Err(Awake::NotStored))
+    }
+
+    /// Stores the heap as it is, once nothing runs, and answers with its newest checkpoint; none if it is as its image is.
+    pub async fn checkpoint(&self) -> Result<Option<CheckpointId>, Fault> {
+        let session = self.clone();
+        let task = tokio::spawn(async move {
+            let turn = session.turn_if_free().await?.ok_or_else(|| session.busy())?;
+            let (answer, answered) = oneshot::channel();
+            let command = Command::Checkpoint { turn, answer };
+            session.0.mailbox.try_send(command).map_err(|_| session.not_ready())?;
+            answered.await.unwrap_or_else(|_| Err(no_answer()))
+        });
+        task.await.unwrap_or_else(|panic| Err(Fault::internal(panic)))
+    }
+
     /// Whether anything runs or waits.
     pub fn is_busy(&self) -> bool {
         !self.0.runs.state().live.is_empty()
@@ -341,44 +421,86 @@ impl Backlog {
     }
 }
 
+/// A heap as its session's task takes it over.
+pub(crate) struct Heap {
+    pub(crate) sandbox: Sandbox,
+    /// What was said while it was brought back.
+    pub(crate) events: Vec<Payload>,
+    /// It is no longer, or not yet, as it is on the disk.
+    pub(crate) changed: bool,
+    /// The newest checkpoint.
+    pub(crate) stored: Option<CheckpointId>,
+}
+
 struct Task {
     runner: Runner,
-    live: Live,
+    nursery: Arc<Nursery>,
     turn: Arc<Semaphore>,
     runs: Arc<Runs>,
-    /// Executions of the session that are kept; none: all.
-    keep: Option<u32>,
     finished: u32,
+    /// Checkpoints since it came into memory, and the newest.
+    checkpoints: u32,
+    stored: Option<CheckpointId>,
+    /// Since when the heap is no longer as it is on the disk.
+    changed: Option<Instant>,
     backlog: Arc<Backlog>,
     /// No turn between executions before this.
     rest_until: Instant,
+}
+
+/// What a session's task does next.
+enum Next {
+    Command(Option<Command>),
+    Background,
+    Checkpoint,
+    Sleep,
 }
 
 impl Task {
     async fn serve(mut self, sandbox: Sandbox, mut commands: mpsc::Receiver<Command>, room: OwnedSemaphorePermit) {
         let mut sandbox = Some(sandbox);
         while let Some(heap) = sandbox.take() {
-            let command = match heap.idle().filter(|_| self.runner.place.background) {
-                None => commands.recv().await,
-                Some(idle) => {
-                    let rested = tokio::time::sleep_until(self.rest_until);
-                    tokio::select! {
-                        biased;
-                        command = commands.recv() => command,
-                        ((), ()) = async { tokio::join!(rested, idle) } => {
-                            sandbox = self.background(heap).await;
-                            if sandbox.is_none() {
-                                commands.close();
-                                self.turn.close();
-                            }
-                            continue;
-                        }
+            match self.next(&heap, &mut commands).await {
+                Next::Background => sandbox = self.background(heap).await,
+                Next::Checkpoint => sandbox = self.checkpoint(heap).await.map(|(heap, _)| heap),
+                Next::Sleep => match Arc::clone(&self.turn).try_acquire_owned() {
+                    Ok(turn) => match self.sleep(heap, turn).await {
+                        Ok(()) => return,
+                        Err((_, heap)) => sandbox = heap,
+                    },
+                    // Somebody is about to send a command.
+                    Err(_) => sandbox = Some(heap),
+                },
+                Next::Command(None) => sandbox_dropped(heap).await,
+                Next::Command(Some(Command::Sleep { turn, answer })) => match self.sleep(heap, turn).await {
+                    Ok(()) => {
+                        drop(room);
+                        let _ = answer.send(Ok(()));
+                        return;
                     }
+                    Err((why, heap)) => {
+                        sandbox = heap;
+                        let _ = answer.send(Err(why));
+                    }
+                },
+                Next::Command(Some(Command::Checkpoint { turn, answer })) => {
+                    let stored = match (self.changed, self.stored) {
+                        (None, stored) => {
+                            sandbox = Some(heap);
+                            Ok(stored)
+                        }
+                        _ => match self.checkpoint(heap).await {
+                            Some((heap, stored)) => {
+                                sandbox = Some(heap);
+                                stored.map(Some)
+                            }
+                            None => Err(self.not_ready()),
+                        },
+                    };
+                    drop(turn);
+                    let _ = answer.send(stored);
                 }
-            };
-            match command {
-                None => sandbox_dropped(heap).await,
-                Some(Command::Close { why, answer }) => {
+                Next::Command(Some(Command::Close { why, answer })) => {
                     sandbox_dropped(heap).await;
                     let Runner { store, tenant, place, .. } = &self.runner;
                     let at = clock::now();
@@ -387,59 +509,191 @@ impl Task {
                     let _ = answer.send(closed.map_err(Fault::from));
                     return;
                 }
-                Some(Command::Run(command)) => {
-                    let Run { run, mut prepared, accepted, turn, answer } = *command;
-                    prepared.backlog = self.backlog.take();
-                    // Off the map before its row says `crashed`, which is before anyone is answered.
-                    let crashed = || self.live.remove(self.runner.place.session);
-                    let Executed { answer: executed, sandbox: still } =
-                        self.runner.execute(heap, &run, prepared, accepted, crashed).await;
-                    sandbox = still;
-                    if sandbox.is_none() {
-                        // The heap is gone: whoever comes next finds nobody here, and is not kept waiting.
-                        commands.close();
-                        self.turn.close();
-                    }
-                    self.prune().await;
-                    // Before the answer: who has it may send the next command at once. Both at once: a run that is over and
-                    // off the list has given its turn back.
-                    {
-                        let mut state = self.runs.state();
-                        state.live.remove(&run.id);
-                        drop(turn);
-                    }
-                    let _ = answer.send(executed);
-                }
+                Next::Command(Some(Command::Run(command))) => sandbox = self.run(heap, *command).await,
+            }
+            if sandbox.is_none() {
+                sandbox = self.go_back().await;
             }
         }
-        // The heap was lost between executions, and one was sent meanwhile: whoever follows it must hear its end.
+        // The heap is gone: whoever comes next finds nobody here, and is not kept waiting.
+        self.turn.close();
+        // One was sent meanwhile: whoever follows it must hear its end.
         commands.close();
         while let Some(command) = commands.recv().await {
-            if let Command::Run(command) = command {
-                let Run { run, answer, accepted, .. } = *command;
-                let gone = Fault::session_not_ready(self.runner.place.session);
-                if accepted {
-                    self.runner.never_ran(&run, &gone).await;
-                } else {
-                    run.is_done();
+            let gone = self.not_ready();
+            match command {
+                Command::Run(command) => {
+                    let Run { run, answer, accepted, .. } = *command;
+                    if accepted {
+                        self.runner.never_ran(&run, &gone).await;
+                    } else {
+                        run.is_done();
+                    }
+                    self.runs.end(run.id);
+                    let _ = answer.send(Err(gone));
                 }
-                self.runs.end(run.id);
-                let _ = answer.send(Err(gone));
+                Command::Checkpoint { answer, .. } => drop(answer.send(Err(gone))),
+                Command::Close { .. } | Command::Sleep { .. } => {}
             }
         }
     }
 
-    /// One turn of what executions left. None when it trapped; the session's row says `crashed` by then.
+    fn not_ready(&self) -> Fault {
+        Fault::session_not_ready(self.runner.place.session)
+    }
+
+    /// Waits for whatever comes first.
+    async fn next(&self, heap: &Sandbox, commands: &mut mpsc::Receiver<Command>) -> Next {
+        let keep = self.runner.place.keep;
+        let (interval, idle) = (self.nursery.checkpoint_every, self.nursery.idle);
+        let store_at = self.changed.filter(|_| keep.is_durable()).map(|since| since + interval);
+        // However busy it is.
+        if store_at.is_some_and(|at| at <= Instant::now()) {
+            return Next::Checkpoint;
+        }
+        let leftovers = heap.idle().filter(|_| keep.background);
+        let rested = tokio::time::sleep_until(self.rest_until);
+        let next_timer = heap.next_timer().filter(|_| keep.background);
+        // Not for a nap: coming back costs more.
+        let naps = next_timer.is_some_and(|timer| timer < (Instant::now() + idle).into_std());
+        let can_go = keep.is_durable() && !naps && heap.pinned().is_none();
+        let last_used = self.runs.state().last_used.unwrap_or_else(Instant::now);
+        let sleep_at = (last_used + idle).max(Instant::now() + REST_MIN);
+        tokio::select! {
+            biased;
+            command = commands.recv() => Next::Command(command),
+            () = async { tokio::time::sleep_until(store_at.unwrap_or(sleep_at)).await }, if store_at.is_some() => Next::Checkpoint,
+            () = async {
+                match leftovers {
+                    Some(idle) => drop(tokio::join!(rested, idle)),
+                    None => std::future::pending().await,
+                }
+            } => Next::Background,
+            () = tokio::time::sleep_until(sleep_at), if can_go && !idle.is_zero() => Next::Sleep,
+        }
+    }
+
+    async fn run(&mut self, heap: Sandbox, command: Run) -> Option<Sandbox> {
+        let Run { run, mut prepared, accepted, turn, answer } = command;
+        prepared.backlog = self.backlog.take();
+        // Off the map before its row says `crashed`, which is before anyone is answered.
+        let crashed = || self.nursery.live.remove(self.runner.place.session);
+        let Executed { answer: executed, mut sandbox, is_stored } =
+            self.runner.execute(heap, &run, prepared, accepted, crashed).await;
+        if is_stored {
+            self.is_stored(sandbox.as_ref());
+        } else if sandbox.is_some() {
+            self.changed.get_or_insert_with(Instant::now);
+        }
+        if sandbox.as_ref().is_some_and(Sandbox::wants_checkpoint) && self.runner.place.keep.is_durable()
+            && let Some(heap) = sandbox.take()
+        {
+            sandbox = self.checkpoint(heap).await.map(|(heap, _)| heap);
+        }
+        // Nobody is answered before the heap that the session goes on with is there.
+        if sandbox.is_none() {
+            sandbox = self.go_back().await;
+        }
+        if sandbox.is_none() {
+            self.turn.close();
+        }
+        self.prune().await;
+        // Before the answer: who has it may send the next command at once. Both at once: a run that is over and off the list
+        // has given its turn back.
+        {
+            let mut state = self.runs.state();
+            state.live.remove(&run.id);
+            state.last_used = Some(Instant::now());
+            drop(turn);
+        }
+        let _ = answer.send(executed);
+        sandbox
+    }
+
+    fn is_stored(&mut self, heap: Option<&Sandbox>) {
+        self.changed = None;
+        self.checkpoints += 1;
+        self.stored = heap.and_then(Sandbox::last_snapshot).map(CheckpointId::from).or(self.stored);
+        self.nursery.timers_changed.notify_one();
+    }
+
+    /// Stores the heap. None when it is lost.
+    async fn checkpoint(&mut self, heap: Sandbox) -> Option<(Sandbox, Result<CheckpointId, Fault>)> {
+        let (heap, stored) = self.runner.checkpoint(heap, None).await?;
+        match stored {
+            Ok(_) => self.is_stored(Some(&heap)),
+            // Tried again in a while.
+            Err(_) => self.changed = Some(Instant::now() + STORE_AGAIN),
+        }
+        self.runner.prune_checkpoints(self.checkpoints).await;
+        Some((heap, stored))
+    }
+
+    /// Leaves memory; or else the heap, which may be lost, and why it stays.
+    async fn sleep(&mut self, heap: Sandbox, turn: OwnedSemaphorePermit) -> Result<(), (Awake, Option<Sandbox>)> {
+        if let Some(why) = heap.pinned() {
+            return Err((Awake::Pinned(why), Some(heap)));
+        }
+        let mut heap = heap;
+        if self.changed.is_some() {
+            heap = match self.checkpoint(heap).await {
+                Some((heap, Ok(_))) => heap,
+                Some((heap, Err(_))) => return Err((Awake::NotStored, Some(heap))),
+                None => return Err((Awake::NotStored, None)),
+            };
+        }
+        if !self.runs.falls_asleep() {
+            return Err((Awake::Busy, Some(heap)));
+        }
+        // Off the map before the turn is closed: who finds it closed finds it gone, and has it brought back.
+        self.nursery.live.remove(self.runner.place.session);
+        turn.forget();
+        self.turn.close();
+        sandbox_dropped(heap).await;
+        Ok(())
+    }
+
+    /// The heap is lost. Brings back what was stored of it last; None when there is none: then its row says so.
+    async fn go_back(&mut self) -> Option<Sandbox> {
+        let Runner { store, tenant, place, .. } = &self.runner;
+        if self.turn.is_closed() {
+            return None;
+        }
+        if !place.keep.is_durable() {
+            return None;
+        }
+        match self.nursery.bring_back(*tenant, place.session).await {
+            Ok(Heap { sandbox, events, changed, stored }) => {
+                tracing::warn!(session = %place.session, "a heap was lost; the session went back to its last checkpoint");
+                events.into_iter().for_each(|event| self.backlog.push(event));
+                self.changed = changed.then(Instant::now);
+                self.stored = stored;
+                Some(sandbox)
+            }
+            Err(fault) => {
+                tracing::error!(session = %place.session, ?fault, "a session can't go back to its last checkpoint");
+                self.nursery.live.remove(place.session);
+                let (at, why) = (clock::now(), fault.message.into_owned());
+                if let Err(error) = again(|| store.session_crashed(*tenant, place.session, at, why.clone())).await {
+                    tracing::error!(session = %place.session, %error, "a crashed session was not recorded");
+                }
+                None
+            }
+        }
+    }
+
+    /// One turn of what executions left. None when it trapped; unless it can go back to a checkpoint, the session's row says
+    /// `crashed` by then.
     async fn background(&mut self, heap: Sandbox) -> Option<Sandbox> {
-        let (send, ran) = oneshot::channel();
         let backlog = Arc::clone(&self.backlog);
-        self.runner.engine.spawn(move || {
+        let ran = self.runner.engine.call(move || {
             let events = Box::new(move |event| backlog.push(payload(event)));
-            drop(send.send(heap.background(events)));
+            heap.background(events)
         });
+        self.changed.get_or_insert_with(Instant::now);
         let crashed = "The sandbox crashed and its heap is gone".to_owned();
         let (sandbox, failed) = match ran.await {
-            Ok(ran) => {
+            Some(ran) => {
                 let cpu = Duration::from_micros(ran.metrics.cpu_us);
                 self.rest_until = Instant::now() + (cpu * REST_PER_CPU).max(REST_MIN);
                 match ran.outcome {
@@ -447,16 +701,16 @@ impl Task {
                     Outcome::Value(_) => (ran.sandbox, None),
                 }
             }
-            Err(_) => (None, None),
+            None => (None, None),
         };
-        if sandbox.is_none() {
+        if sandbox.is_none() && !self.runner.place.keep.is_durable() {
             let Runner { store, tenant, place, .. } = &self.runner;
-            self.live.remove(place.session);
+            self.nursery.live.remove(place.session);
             let (at, why) = (clock::now(), failed.unwrap_or(crashed));
             if let Err(error) = again(|| store.session_crashed(*tenant, place.session, at, why.clone())).await {
                 tracing::error!(session = %place.session, %error, "a crashed session was not recorded");
             }
-        } else if let Some(why) = failed {
+        } else if let Some(why) = failed.or_else(|| sandbox.is_none().then_some(crashed)) {
             let text = format!("Between executions, and stopped: {why}");
             self.backlog.push(Payload::Console { level: ConsoleLevel::Error, text });
         }
@@ -465,7 +719,8 @@ impl Task {
 
     /// Now and then, since looking for the oldest has to pass over the others.
     async fn prune(&mut self) {
-        let Some(keep) = self.keep else { return };
+        self.runner.prune_checkpoints(self.checkpoints).await;
+        let Some(keep) = self.nursery.keep_executions else { return };
         self.finished += 1;
         if self.finished.is_multiple_of((keep / 8).max(1)) {
             let Runner { store, tenant, place, .. } = &self.runner;

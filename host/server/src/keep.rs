@@ -1,0 +1,122 @@
+//! What a session leaves on the disk: snapshots of its heap, stored as checkpoints.
+use std::time::Instant;
+
+use model::{CheckpointId, CheckpointKind, Durability, ExecutionId, Timestamp};
+use sandbox::{Sandbox, Snapshot};
+use store::{NewCheckpoint, Retention};
+use uuid::Uuid;
+
+use crate::clock;
+use crate::fault::Fault;
+use crate::run::Runner;
+
+/// Checkpoints between two looks at what may go.
+const PRUNED_EVERY: u32 = 8;
+
+/// How a session is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keep {
+    pub(crate) durability: Durability,
+    /// Its timers go on between executions, and wake it.
+    pub(crate) background: bool,
+    pub(crate) retention: Retention,
+}
+
+impl Keep {
+    pub(crate) fn is_durable(&self) -> bool {
+        self.durability != Durability::None
+    }
+
+    /// The heap as a row. Call it on a guest thread.
+    pub(crate) fn snapshot(&self, sandbox: &mut Sandbox) -> Result<NewCheckpoint, sandbox::Error> {
+        let snapshot = sandbox.snapshot(Uuid::now_v7())?;
+        let wake_at = sandbox.next_timer().filter(|_| self.background).map(on_the_clock);
+        Ok(row(snapshot, CheckpointKind::Run, wake_at))
+    }
+}
+
+/// A snapshot as a row.
+pub(crate) fn row(snapshot: Snapshot, kind: CheckpointKind, wake_at: Option<Timestamp>) -> NewCheckpoint {
+    let Snapshot { id, parent, depth, pages, bytes } = snapshot;
+    NewCheckpoint {
+        id: id.into(),
+        parent: parent.map(CheckpointId::from),
+        kind,
+        execution: None,
+        depth,
+        pages,
+        wake_at,
+        created_at: clock::now(),
+        body: bytes,
+    }
+}
+
+fn on_the_clock(then: Instant) -> Timestamp {
+    let left = then.saturating_duration_since(Instant::now());
+    let left = i64::try_from(left.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(clock::now().as_micros().saturating_add(left))
+}
+
+impl Runner {
+    /// Stores the heap as it is, and tells scripts that wait for that. None when the guest's thread panicked: the heap is
+    /// gone.
+    pub(crate) async fn checkpoint<H: Heap>(
+        &self,
+        heap: H,
+        execution: Option<ExecutionId>,
+    ) -> Option<(H, Result<CheckpointId, Fault>)> {
+        let keep = self.place.keep;
+        let (mut heap, taken) = self
+            .engine
+            .call(move || {
+                let mut heap = heap;
+                let taken = keep.snapshot(heap.sandbox());
+                (heap, taken)
+            })
+            .await?;
+        let stored = match taken {
+            Ok(new) => {
+                let (id, new) = (new.id, NewCheckpoint { execution, ..new });
+                let stored = self.store.checkpoint_stored(self.tenant, self.place.session, new).await;
+                stored.map(|_| id).map_err(Fault::from)
+            }
+            Err(error) => Err(Fault::internal(error)),
+        };
+        match &stored {
+            Ok(id) => heap.sandbox().checkpointed(Ok(*id.as_uuid())),
+            Err(fault) => {
+                tracing::error!(session = %self.place.session, ?fault, "a heap was not stored");
+                heap.sandbox().not_stored();
+                heap.sandbox().checkpointed(Err("the heap could not be stored".to_owned()));
+            }
+        }
+        Some((heap, stored))
+    }
+
+    /// Now and then, lets the oldest checkpoints go. `count`: those of this session since it came into memory.
+    pub(crate) async fn prune_checkpoints(&self, count: u32) {
+        let Keep { retention, .. } = self.place.keep;
+        if count.is_multiple_of(PRUNED_EVERY)
+            && let Err(error) = self.store.prune_checkpoints(self.tenant, self.place.session, retention).await
+        {
+            tracing::warn!(%error, "old checkpoints were not removed");
+        }
+    }
+}
+
+/// Whatever has a heap that can be looked at.
+pub(crate) trait Heap: Send + 'static {
+    fn sandbox(&mut self) -> &mut Sandbox;
+}
+
+impl Heap for Sandbox {
+    fn sandbox(&mut self) -> &mut Sandbox {
+        self
+    }
+}
+
+impl Heap for sandbox::Waiting {
+    fn sandbox(&mut self) -> &mut Sandbox {
+        sandbox::Waiting::sandbox(self)
+    }
+}
