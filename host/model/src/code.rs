@@ -43,6 +43,18 @@ codes! {
     SessionNotReady = "SESSION_NOT_READY",
     /// The session runs something else.
     SessionBusy = "SESSION_BUSY",
+    /// Something of the session is open that can't be stored.
+    SessionPinned = "SESSION_PINNED",
+    /// Nothing of the session is stored: its template says so.
+    SessionNotDurable = "SESSION_NOT_DURABLE",
+    /// What is stored of the session can't be brought back.
+    SessionDamaged = "SESSION_DAMAGED",
+    /// No such checkpoint, or it was not kept.
+    CheckpointNotFound = "CHECKPOINT_NOT_FOUND",
+    /// The image that the session runs on is gone.
+    ImageGone = "IMAGE_GONE",
+    /// A file is no session that this server exported, or one with the same key.
+    SnapshotRefused = "SNAPSHOT_REFUSED",
     /// As many sessions are live as this server holds.
     SessionLimit = "SESSION_LIMIT",
     /// What was to be made exists already.

@@ -166,10 +166,10 @@ impl Engine {
     }
 
     /// Runs `job` on one of the guest threads and answers with what it answers; None if it panicked.
-    pub fn call<T: Send + 'static>(
+    pub fn call<T: Send + 'static, J: FnOnce() -> T + Send + 'static>(
         &self,
-        job: impl FnOnce() -> T + Send + 'static,
-    ) -> impl Future<Output = Option<T>> + Send + use<T> {
+        job: J,
+    ) -> impl Future<Output = Option<T>> + Send + use<T, J> {
         let (send, done) = oneshot::channel();
         // Nobody listens only if the caller gave up.
         self.spawn(move || drop(send.send(job())));

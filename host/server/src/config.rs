@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use model::Limits;
-use store::{Check, Synchronous};
+use store::{Check, Retention, Synchronous};
 
 /// Settings of a server; the command line fills them in.
 #[derive(Clone, Debug)]
@@ -30,6 +30,14 @@ pub struct Config {
     pub keep_executions: Option<u32>,
     /// Closed and crashed sessions of a tenant that are kept; none: all.
     pub keep_sessions: Option<u32>,
+    /// Checkpoints of a session that are kept.
+    pub retention: Retention,
+    /// With durability `checkpoint`, a change is on the disk after so long.
+    pub checkpoint_every: Duration,
+    /// A durable session that nobody used for so long leaves memory; zero: none does by itself.
+    pub idle: Duration,
+    /// Idle sessions leave while the process holds more memory than this, bytes. None: never for that.
+    pub memory_max: Option<u64>,
     /// Connections that can be open at once; more wait to be accepted.
     pub connections_max: usize,
     /// Sessions that can be live at once.

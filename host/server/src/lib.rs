@@ -13,6 +13,7 @@ pub mod fault;
 mod http;
 mod keep;
 mod kv;
+mod nursery;
 pub mod libraries;
 mod recipes;
 pub mod registry;

@@ -297,6 +297,24 @@ impl Session {
         self.0.runs.state().sleeping
     }
 
+    /// Whether its heap is stored.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.0.runner.place.keep.is_durable()
+    }
+
+    /// Leaves memory with the server: what runs is over by now or cancelled, and what can't be stored is at its last
+    /// checkpoint.
+    pub(crate) async fn leave(&self) -> Result<(), Fault> {
+        self.cancel_all();
+        while self.is_busy() {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        if let Err(why) = self.hibernate().await {
+            tracing::warn!(session = %self.0.runner.place.session, ?why, "a session is at its last checkpoint");
+        }
+        Ok(())
+    }
+
     /// When it was last used, if it is idle and can leave memory.
     pub(crate) fn idle_since(&self) -> Option<Instant> {
         let state = self.0.runs.state();

@@ -148,6 +148,13 @@ impl Args {
             cors_origins: self.cors_origins.clone(),
             keep_executions: self.keep_executions,
             keep_sessions: self.keep_sessions,
+            retention: store::Retention {
+                count: self.keep_checkpoints,
+                bytes: u64::from(self.keep_checkpoints_mb) << 20,
+            },
+            checkpoint_every: Duration::from_millis(self.checkpoint_ms),
+            idle: Duration::from_millis(self.idle_ms),
+            memory_max: self.memory_max_mb.map(|mb| mb << 20),
             connections_max: self.max_connections as usize,
             sessions_max: self.max_sessions,
             threads: self.threads.map(usize::from),

@@ -1,0 +1,293 @@
+//! Which sessions are in memory: bringing them back when they are used or a timer of theirs is due, and making room.
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use model::{ErrorCode, Session as Row, SessionId, SessionStatus, TenantId};
+use serde::Serialize;
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
+
+use crate::clock;
+use crate::fault::Fault;
+use crate::nursery::Nursery;
+use crate::registry::{Registry, Shared};
+use crate::session::{Awake, Session};
+
+/// Sessions that leave memory together, at least, where there is no room: who comes next finds some.
+const LEAVE_AT_ONCE: usize = 8;
+/// One in so many sessions leaves memory together.
+const LEAVE_PART: usize = 64;
+/// How long a session waits for room that others are making.
+const ROOM_TIME: Duration = Duration::from_secs(10);
+/// Timers that are looked for at once, and how often at most.
+const DUE_AT_ONCE: u32 = 64;
+const DUE_AGAIN: Duration = Duration::from_millis(200);
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// How often memory is looked at.
+const PRESSURE_EVERY: Duration = Duration::from_secs(1);
+
+/// Where a session's heap is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Residence {
+    /// In memory.
+    Live,
+    /// On the disk; the next use brings it back.
+    Hibernated,
+    /// On its way back.
+    Restoring,
+}
+
+/// Sessions that somebody brings back, or closes: one at a time for each.
+#[derive(Default)]
+pub(crate) struct Waking(Mutex<HashMap<SessionId, Arc<tokio::sync::Mutex<()>>>>);
+
+/// A turn at a session; the next comes when this goes.
+pub(crate) struct Turn<'a> {
+    waking: &'a Waking,
+    id: SessionId,
+    lock: Option<OwnedMutexGuard<()>>,
+}
+
+impl Waking {
+    fn map(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<tokio::sync::Mutex<()>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the turn at this session.
+    pub(crate) async fn enter(&self, id: SessionId) -> Turn<'_> {
+        let lock = Arc::clone(self.map().entry(id).or_default());
+        let mut turn = Turn { waking: self, id, lock: None };
+        turn.lock = Some(lock.lock_owned().await);
+        turn
+    }
+
+    fn has(&self, id: SessionId) -> bool {
+        self.map().contains_key(&id)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut map = self.waking.map();
+        self.lock = None;
+        // Nobody else holds it or waits for it.
+        if map.get(&self.id).is_some_and(|lock| Arc::strong_count(lock) == 1) {
+            map.remove(&self.id);
+        }
+    }
+}
+
+impl Registry {
+    /// A session that takes executions: in memory, or brought back just now.
+    ///
+    /// Runs in a task of its own where that takes a while: a client that goes away doesn't stop it half way.
+    pub async fn session(&self, tenant: TenantId, id: SessionId) -> Result<Session, Fault> {
+        if let Some(session) = self.get(tenant, id) {
+            return Ok(session);
+        }
+        let shared = Arc::clone(&self.shared);
+        let task = tokio::spawn(async move { shared.wake(tenant, id).await });
+        task.await.unwrap_or_else(|panic| Err(Fault::internal(panic)))
+    }
+
+    /// Does something with a session that is in memory, again if it left just then.
+    pub async fn with<T, F: Future<Output = Result<T, Fault>>>(
+        &self,
+        tenant: TenantId,
+        id: SessionId,
+        work: impl Fn(Session) -> F,
+    ) -> Result<T, Fault> {
+        loop {
+            let session = self.session(tenant, id).await?;
+            match work(session.clone()).await {
+                Err(fault) if fault.code == ErrorCode::SessionNotReady && session.is_asleep() => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// Where the heap of a session is that is ready.
+    pub fn residence(&self, id: SessionId) -> Residence {
+        if self.shared.nursery.live.map().contains_key(&id) {
+            Residence::Live
+        } else if self.shared.waking.has(id) {
+            Residence::Restoring
+        } else {
+            Residence::Hibernated
+        }
+    }
+
+    /// Has a session leave memory now. Its row.
+    pub async fn hibernate(&self, tenant: TenantId, id: SessionId) -> Result<Row, Fault> {
+        if let Some(session) = self.get(tenant, id) {
+            session.hibernate().await.map_err(|why| stays(id, why))?;
+        }
+        let row = self.shared.nursery.store.session(tenant, id).await?.ok_or_else(|| Fault::session_not_found(id))?;
+        match row.status {
+            SessionStatus::Ready => Ok(row),
+            _ => Err(Fault::session_not_ready(id)),
+        }
+    }
+
+    /// Wakes sessions whose timers are due, for as long as the server runs.
+    pub async fn wake_by_timers(&self) {
+        let nursery = &self.shared.nursery;
+        while !nursery.room.is_closed() {
+            let next = match nursery.store.next_wake().await {
+                Ok(next) => next,
+                Err(error) => {
+                    tracing::error!(%error, "timers of hibernated sessions can't be read");
+                    None
+                }
+            };
+            let left = next.map_or(LOOK_AGAIN, |at| {
+                let left = at.as_micros().saturating_sub(clock::now().as_micros());
+                Duration::from_micros(u64::try_from(left).unwrap_or(0))
+            });
+            if left > DUE_AGAIN {
+                tokio::select! {
+                    () = tokio::time::sleep(left.min(LOOK_AGAIN)) => {}
+                    () = nursery.timers_changed.notified() => {}
+                }
+                continue;
+            }
+            tokio::time::sleep(DUE_AGAIN.min(left.max(Duration::from_millis(1)))).await;
+            match nursery.store.sessions_due(clock::now(), DUE_AT_ONCE).await {
+                Ok(due) => {
+                    let waking = due.into_iter().filter(|(_, id)| !nursery.live.map().contains_key(id));
+                    futures_util::future::join_all(waking.map(|(tenant, id)| self.timer_is_due(tenant, id))).await;
+                }
+                Err(error) => tracing::error!(%error, "timers of hibernated sessions can't be read"),
+            }
+            tokio::time::sleep(DUE_AGAIN).await;
+        }
+    }
+
+    async fn timer_is_due(&self, tenant: TenantId, id: SessionId) {
+        if let Err(fault) = self.session(tenant, id).await {
+            tracing::warn!(session = %id, ?fault, "a session whose timer is due can't be brought back");
+            // It is brought back when somebody uses it, or not at all.
+            if !matches!(fault.code, ErrorCode::SessionLimit)
+                && let Err(error) = self.shared.nursery.store.session_woken(tenant, id).await
+            {
+                tracing::error!(%error, "a timer that was due was not crossed off");
+            }
+        }
+    }
+
+    /// Has the sessions leave that nobody used for longest while the process holds more than `bytes_max`, for as long as the
+    /// server runs.
+    pub async fn relieve(&self, bytes_max: u64) {
+        let nursery = &self.shared.nursery;
+        while !nursery.room.is_closed() {
+            tokio::time::sleep(PRESSURE_EVERY).await;
+            let held = resident_bytes();
+            if held > bytes_max {
+                let left = nursery.leave().await;
+                tracing::info!(held, bytes_max, left, "memory is short: idle sessions left it");
+            }
+        }
+    }
+}
+
+impl Shared {
+    async fn wake(&self, tenant: TenantId, id: SessionId) -> Result<Session, Fault> {
+        let nursery = &self.nursery;
+        let _turn = self.waking.enter(id).await;
+        let live = || nursery.live.map().get(&id).filter(|(owner, _)| *owner == tenant).map(|(_, found)| found.clone());
+        if let Some(session) = live() {
+            return Ok(session);
+        }
+        // Before there is room and a turn: what is not there costs nobody anything.
+        let row = nursery.store.session(tenant, id).await?.ok_or_else(|| Fault::session_not_found(id))?;
+        if row.status != SessionStatus::Ready || row.durability == model::Durability::None {
+            return Err(Fault::session_not_ready(id));
+        }
+        let room = nursery.room().await?;
+        let _turn = nursery.returns.acquire().await.map_err(Fault::internal)?;
+        let found = nursery.store.resumable(tenant, id).await;
+        let found = found.map_err(|error| broken(id, error))?.ok_or_else(|| Fault::session_not_found(id))?;
+        if found.session.status != SessionStatus::Ready {
+            return Err(Fault::session_not_ready(id));
+        }
+        let (runner, heap) = nursery.returned(tenant, found).await?;
+        let session = Session::start(Arc::clone(nursery), runner, heap, room);
+        nursery.live.map().insert(id, (tenant, session.clone()));
+        // A server that began to stop meanwhile has drained the map before; what is stored stays.
+        if nursery.room.is_closed() {
+            nursery.live.remove(id);
+            return Err(nursery.full());
+        }
+        Ok(session)
+    }
+}
+
+impl Nursery {
+    /// Room for one more session in memory; where there is none, the sessions leave that nobody used for longest.
+    pub(crate) async fn room(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        if let Ok(room) = Arc::clone(&self.room).try_acquire_owned() {
+            return Ok(room);
+        }
+        if self.room.is_closed() || self.leave().await == 0 {
+            return Arc::clone(&self.room).try_acquire_owned().map_err(|_| self.full());
+        }
+        match tokio::time::timeout(ROOM_TIME, Arc::clone(&self.room).acquire_owned()).await {
+            Ok(Ok(room)) => Ok(room),
+            _ => Err(self.full()),
+        }
+    }
+
+    /// Has some sessions leave memory; how many did.
+    async fn leave(&self) -> usize {
+        let mut idle: Vec<_> = {
+            let map = self.live.map();
+            map.values().filter_map(|(_, session)| Some((session.idle_since()?, session.clone()))).collect()
+        };
+        let count = LEAVE_AT_ONCE.max(idle.len() / LEAVE_PART).min(idle.len());
+        if count == 0 {
+            return 0;
+        }
+        if count < idle.len() {
+            idle.select_nth_unstable_by_key(count, |(since, _)| *since);
+        }
+        let leaving = idle.into_iter().take(count).map(|(_, session)| async move { session.hibernate().await.is_ok() });
+        futures_util::future::join_all(leaving).await.into_iter().filter(|left| *left).count()
+    }
+}
+
+fn stays(id: SessionId, why: Awake) -> Fault {
+    let fault = match why {
+        Awake::Busy => Fault::new(ErrorCode::SessionBusy, "Session is busy"),
+        Awake::Pinned(what) => Fault::new(
+            ErrorCode::SessionPinned,
+            format!("Session can't leave memory now: {what}. Finish that first, or let it end"),
+        ),
+        Awake::NotDurable => not_durable(),
+        Awake::NotStored => Fault::internal("a heap was not stored"),
+    };
+    fault.with("session_id", id)
+}
+
+pub(crate) fn not_durable() -> Fault {
+    let message = "Session is not durable: its template's settings have runtime.durability \"none\"";
+    Fault::new(ErrorCode::SessionNotDurable, message)
+}
+
+/// A stored heap whose rows are not whole.
+pub(crate) fn broken(id: SessionId, error: store::Error) -> Fault {
+    match error {
+        store::Error::Broken(why) => {
+            let message = format!("The session can't be brought back: {why}. Restore an older checkpoint of it");
+            Fault::new(ErrorCode::SessionDamaged, message).with("session_id", id)
+        }
+        error => error.into(),
+    }
+}
+
+/// What the process holds in memory.
+fn resident_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    pages.saturating_mul(4_096)
+}
