@@ -56,6 +56,8 @@ const LOOSE: &str = "SELECT key, parent, bytes FROM checkpoints INDEXED BY check
         WHERE session IS NULL AND children = 0 ORDER BY key DESC LIMIT 1";
 const DELETE: &str = "DELETE FROM checkpoints WHERE key = ?1";
 const ADOPT: &str = "UPDATE checkpoints SET children = children + 1 WHERE tenant = ?1 AND id = ?2 RETURNING key";
+/// As if something built on it.
+const PIN: &str = "UPDATE checkpoints SET children = children + 1 WHERE key = ?1";
 const ABANDON: &str = "UPDATE checkpoints SET children = children - 1 WHERE key = ?1";
 const PAGE: &str = "SELECT c.key, c.id, p.id, c.kind, c.seq, c.execution, c.depth, c.pages, c.bytes, c.created_at
         FROM checkpoints c LEFT JOIN checkpoints p ON p.key = c.parent
@@ -237,7 +239,8 @@ fn prune(c: &Connection, session: i64, keep: Retention) -> Result<(), Error> {
 }
 
 /// Deletes some of what is in no history and has nothing that builds on it, whoever's it is; whether there may be more. An index
-/// holds exactly these rows, so that what one call leaves is found by the next.
+/// holds exactly these rows, so that what one call leaves is found by the next. One whose body is damaged stays, and what it builds
+/// on: it must not keep the others, nor whoever closes a session.
 pub(crate) fn collect(c: &Connection) -> Result<bool, Error> {
     let mut bytes = 0_u64;
     for _ in 0..PRUNED_AT_ONCE {
@@ -248,7 +251,14 @@ pub(crate) fn collect(c: &Connection) -> Result<bool, Error> {
             Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?, row.get::<_, i64>(2)?.unsigned_abs()))
         });
         let Some((key, parent, size)) = found.optional()? else { return Ok(false) };
-        c.prepare_cached(DELETE)?.execute([key])?;
+        match c.prepare_cached(DELETE)?.execute([key]) {
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt) => {
+                tracing::error!(%error, key, "a checkpoint is damaged and stays");
+                c.prepare_cached(PIN)?.execute([key])?;
+                continue;
+            }
+            deleted => deleted?,
+        };
         if let Some(parent) = parent {
             c.prepare_cached(ABANDON)?.execute([parent])?;
         }
@@ -416,7 +426,7 @@ mod tests {
 
     #[test]
     fn no_statement_scans_a_table() {
-        for sql in [KEPT, DROP, RELEASE, DELETE, ADOPT, ABANDON, PAGE] {
+        for sql in [KEPT, DROP, RELEASE, DELETE, ADOPT, ABANDON, PIN, PAGE] {
             let plan = plan(sql);
             assert!(!plan.is_empty() && plan.iter().all(|line| !line.contains("SCAN")), "{sql} {plan:#?}");
         }

@@ -16,8 +16,6 @@ mod open;
 mod reader;
 mod resume;
 mod rows;
-#[cfg(test)]
-mod scratch;
 mod secrets;
 mod sessions;
 mod template_lists;
@@ -131,3 +129,6 @@ pub fn backup(path: &Path, to: &Path) -> Result<(), OpenError> {
 pub fn check(path: &Path) -> Result<(), OpenError> {
     open::check(&open::connect_ours(path)?, Check::Full)
 }
+
+#[cfg(test)]
+mod scratch;

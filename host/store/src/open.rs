@@ -382,6 +382,158 @@ mod tests {
         }
     }
 
+    /// Version 4 with rows in every table: a table is made anew, and nothing that refers to it is lost.
+    #[test]
+    fn rows_of_version_4_are_all_there_in_version_5() {
+        let (_dir, options) = scratch();
+        let raw = Connection::open(&options.path).unwrap();
+        for sql in &MIGRATIONS[..4] {
+            raw.execute_batch(sql).unwrap();
+        }
+        raw.pragma_update(None, "user_version", 4).unwrap();
+        raw.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        raw.execute_batch(
+            "PRAGMA foreign_keys = ON;
+             INSERT INTO templates VALUES (1, zeroblob(16), randomblob(16), 't', 'goja', 1, '{}', 1, 1);
+             INSERT INTO template_modules VALUES (1, zeroblob(16), 1, 'fs', '{\"a\":1}');
+             INSERT INTO template_libraries VALUES (1, zeroblob(16), 1, 'l');
+             INSERT INTO template_startup_files VALUES (1, zeroblob(16), randomblob(16), 1, 'p', 0, 'eval');
+             INSERT INTO template_capabilities VALUES (1, zeroblob(16), randomblob(16), 1, 'fs', 'c', 1, '{}');
+             INSERT INTO idempotency_keys VALUES (1, zeroblob(16), 'k', randomblob(32), 1, NULL, NULL, NULL);
+             INSERT INTO kv_namespaces VALUES (1, zeroblob(16), 'n', 65, 1);
+             INSERT INTO kv_entries VALUES (1, zeroblob(16), 1, 'e', 1, x'31', 1, NULL);
+             INSERT INTO secrets VALUES (1, zeroblob(16), 's', '[]', x'00', 1, 1);
+             INSERT INTO sessions VALUES
+              (1, zeroblob(16), randomblob(16), randomblob(16), 'w', 'c', '/', 'closed', 1, 2, NULL, '{}'),
+              (2, zeroblob(16), randomblob(16), randomblob(16), 'w', 'c', '/', 'ready', 3, NULL, NULL, NULL),
+              (3, zeroblob(16), randomblob(16), randomblob(16), 'w', 'c', '/', 'starting', 4, NULL, NULL, NULL);
+             INSERT INTO executions VALUES
+              (5, zeroblob(16), randomblob(16), 1, 'repl', 'i', NULL, '[]', '{}', 'ok', 1, 2, '1', NULL, '{\"m\":1}'),
+              (7, zeroblob(16), randomblob(16), 2, 'run_file', NULL, 'p', '[]', '{}', 'running', 3, NULL, NULL, NULL, '{}');
+             INSERT INTO event_chunks VALUES (1, zeroblob(16), 5, 1, 2, 'b'), (2, zeroblob(16), 7, 1, 1, 'c');",
+        )
+        .unwrap();
+        let tables = |c: &Connection| -> Vec<String> {
+            let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
+            c.prepare(sql).unwrap().query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        // Every row as text, with the columns that version 4 had.
+        let rows = |c: &Connection, table: &str, columns: &[String]| -> Vec<String> {
+            let quoted: Vec<String> = columns.iter().map(|name| format!("quote({name})")).collect();
+            let sql = format!("SELECT {} FROM {table} ORDER BY 1", quoted.join(" || ',' || "));
+            c.prepare(&sql).unwrap().query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        let columns = |c: &Connection, table: &str| -> Vec<String> {
+            let sql = format!("SELECT name FROM pragma_table_info('{table}') ORDER BY cid");
+            c.prepare(&sql).unwrap().query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        let before: Vec<_> = tables(&raw)
+            .into_iter()
+            .map(|table| {
+                let columns = columns(&raw, &table);
+                let rows = rows(&raw, &table, &columns);
+                assert!(!rows.is_empty(), "a row of {table}");
+                (table, columns, rows)
+            })
+            .collect();
+        drop(raw);
+
+        let mut connection = connect_writer(&options).unwrap();
+        migrate(&mut connection).unwrap();
+        for (table, columns, expected) in before {
+            assert_eq!(rows(&connection, &table, &columns), expected, "{table}");
+        }
+        assert_eq!(connection.pragma_query_value(None, "foreign_keys", |r| r.get::<_, i64>(0)).unwrap(), 1);
+        let added: Vec<String> =
+            ["durability", "seq", "recipe", "head", "wake_at"].iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(rows(&connection, "sessions", &added), ["'none',0,NULL,NULL,NULL"; 3]);
+
+        recover(&mut connection, Timestamp::from_micros(9)).unwrap();
+        let states = |sql: &str| -> Vec<String> {
+            connection.prepare(sql).unwrap().query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        assert_eq!(states("SELECT status FROM sessions ORDER BY key"), ["closed", "closed", "crashed"]);
+        let executions = states("SELECT status || coalesce(error ->> '$.code', '') FROM executions ORDER BY key");
+        assert_eq!(executions, ["ok", "interruptedINTERRUPTED"]);
+        // What refers to the table refers to the new one.
+        connection.execute_batch("DELETE FROM executions WHERE key = 5").unwrap();
+        assert_eq!(states("SELECT body FROM event_chunks"), ["c"]);
+        assert!(connection.execute_batch("INSERT INTO event_chunks VALUES (9, zeroblob(16), 5, 1, 2, '')").is_err());
+        drop(connection);
+        drop(open(&Options { check: Check::Full, ..options }).unwrap());
+    }
+
+    /// A row that refers to nothing is damage, and a migration does not build on it.
+    #[test]
+    fn a_migration_leaves_no_dangling_rows() {
+        let (_dir, options) = scratch();
+        let raw = Connection::open(&options.path).unwrap();
+        for sql in &MIGRATIONS[..4] {
+            raw.execute_batch(sql).unwrap();
+        }
+        raw.pragma_update(None, "user_version", 4).unwrap();
+        raw.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        raw.execute_batch("PRAGMA foreign_keys = OFF; INSERT INTO event_chunks VALUES (1, zeroblob(16), 5, 1, 2, 'b')")
+            .unwrap();
+        drop(raw);
+        let error = open(&options).err().unwrap();
+        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+        let raw = Connection::open(&options.path).unwrap();
+        assert_eq!(raw.pragma_query_value(None, "user_version", |r| r.get::<_, i64>(0)).unwrap(), 4);
+    }
+
+    /// What a start reads does not grow with the sessions that stay as they are, nor with their heaps.
+    #[test]
+    fn a_start_looks_at_no_more_than_it_must() {
+        let running = "UPDATE executions SET status = 'interrupted' WHERE status = 'running'";
+        for sql in [RELEASE_FLEETING, CLOSE_FLEETING, CRASH_STARTING, running] {
+            let plan = crate::scratch::plan(sql);
+            let fleeting = ["INDEX sessions_fleeting", "INDEX executions_running", "SCAN tenants"];
+            let good = |line: &String| !line.contains("SCAN") || fleeting.iter().any(|index| line.contains(index));
+            assert!(plan.iter().all(good), "{sql} {plan:#?}");
+        }
+    }
+
+    /// A checkpoint's body has a seal of its own; damage in it is no reason not to serve the others.
+    #[test]
+    fn bodies_of_checkpoints_are_not_read_at_the_start() {
+        let (_dir, options) = scratch();
+        drop(open(&options).unwrap());
+        let raw = Connection::open(&options.path).unwrap();
+        raw.execute_batch(
+            "INSERT INTO recipes VALUES (1, zeroblob(16), zeroblob(32), 'i', '{}');
+             INSERT INTO checkpoints VALUES (1, zeroblob(16), zeroblob(16), NULL, NULL, 0, 1, 'run', 1, NULL, 0, 1, 50000, 1);
+             INSERT INTO checkpoint_bodies VALUES (1, zeroblob(16), zeroblob(50000));",
+        )
+        .unwrap();
+        let marked = vec![0x5a_u8; 50_000];
+        raw.execute("UPDATE checkpoint_bodies SET body = ?1", [&marked]).unwrap();
+        drop(raw);
+        let mut bytes = std::fs::read(&options.path).unwrap();
+        let number = bytes.chunks_exact(4_096).position(|page| page[4..] == marked[..4_092]).unwrap();
+        // The number of the body's next page, and what page 2 knows of that: what kind it is and who refers to it.
+        bytes[number * 4_096..][..4].fill(0x7f);
+        bytes[4_096 + 5 * (number + 2 - 3)..][..5].fill(0);
+        std::fs::write(&options.path, &bytes).unwrap();
+        let error = open(&Options { check: Check::Full, ..options.clone() }).err().unwrap();
+        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+        drop(open(&options).unwrap());
+
+        // It can't be deleted either, which keeps no other from that, and makes nothing worse.
+        let connection = connect_writer(&options).unwrap();
+        let found = || look_over(&connection, "integrity_check", &FOUND_MAX).unwrap();
+        for key in [0, 2] {
+            let sql = "INSERT INTO checkpoints
+                       VALUES (?1, zeroblob(16), randomblob(16), NULL, NULL, 0, 1, 'run', 1, NULL, 0, 1, 4, 1)";
+            connection.execute(sql, [key]).unwrap();
+        }
+        let (before, rows) = (found(), "SELECT group_concat(key || ' ' || children) FROM checkpoints");
+        assert!(!crate::checkpoints::collect(&connection).unwrap());
+        assert_eq!(connection.query_row(rows, [], |row| row.get::<_, String>(0)).unwrap(), "1 1");
+        assert_eq!(found(), before);
+        assert!(!crate::checkpoints::collect(&connection).unwrap());
+    }
+
     #[test]
     fn a_backup_of_a_database_in_use_is_whole() {
         let (dir, options) = scratch();

@@ -203,6 +203,8 @@ CREATE INDEX sessions_by_head ON sessions (head) WHERE head IS NOT NULL;
 
 CREATE INDEX sessions_by_status ON sessions (tenant, status, key);
 
+CREATE INDEX sessions_by_tenant ON sessions (tenant, key);
+
 CREATE INDEX sessions_by_wake ON sessions (wake_at) WHERE wake_at IS NOT NULL;
 
 CREATE INDEX sessions_fleeting ON sessions (key) WHERE status = 'ready' AND durability = 'none';

@@ -1,4 +1,5 @@
-//! What tests of durable sessions share.
+//! What tests of durable sessions share; all of it is for them alone.
+#[cfg(test)]
 use std::sync::Arc;
 
 use model::{CheckpointId, CheckpointKind, Durability, ExecutionId, ExecutionKind, SessionId, TenantId, Timestamp};

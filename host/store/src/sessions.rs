@@ -65,6 +65,10 @@ macro_rules! select {
     };
 }
 
+const LIST: &str = select!("AND s.key < ?2 ORDER BY s.key DESC LIMIT ?3");
+const LIST_BY_STATUS: &str = select!("AND s.status = ?2 AND s.key < ?3 ORDER BY s.key DESC LIMIT ?4");
+const FIND: &str = select!("AND s.id = ?2");
+
 impl Store {
     /// Queues a row with status `starting`; whatever is written next waits for it too. Nobody has heard of the
     /// session yet, so nobody needs to wait for the disk.
@@ -172,13 +176,12 @@ impl Store {
             };
             match status {
                 None => {
-                    let mut statement = c.prepare_cached(select!("AND s.key < ?2 ORDER BY s.key DESC LIMIT ?3"))?;
+                    let mut statement = c.prepare_cached(LIST)?;
                     let mut found = statement.query(params![tenant.as_bytes(), before, limit])?;
                     rows::page(&mut found, wanted, read, size)
                 }
                 Some(status) => {
-                    let sql = select!("AND s.status = ?2 AND s.key < ?3 ORDER BY s.key DESC LIMIT ?4");
-                    let mut statement = c.prepare_cached(sql)?;
+                    let mut statement = c.prepare_cached(LIST_BY_STATUS)?;
                     let mut found = statement.query(params![tenant.as_bytes(), status.as_str(), before, limit])?;
                     rows::page(&mut found, wanted, read, size)
                 }
@@ -282,7 +285,7 @@ fn prune(c: &Connection, tenant: TenantId, keep: u32) -> Result<(), Error> {
 }
 
 pub(crate) fn find(c: &Connection, tenant: TenantId, id: SessionId) -> Result<Option<Session>, Error> {
-    let mut statement = c.prepare_cached(select!("AND s.id = ?2"))?;
+    let mut statement = c.prepare_cached(FIND)?;
     let mut rows = statement.query(params![tenant.as_uuid().as_bytes(), id.as_uuid().as_bytes()])?;
     rows.next()?.map(read).transpose()
 }
@@ -313,6 +316,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::scratch::plan;
     use crate::{NewExecution, Options};
 
     const TENANT: TenantId = TenantId::DEFAULT;
@@ -413,15 +417,22 @@ mod tests {
     /// However many sessions a tenant has, the index leads to those that count.
     #[test]
     fn pruning_scans_no_table() {
-        let c = Connection::open_in_memory().unwrap();
-        c.execute_batch(include_str!("schema.golden.sql")).unwrap();
         for sql in [CUT, PRUNE] {
-            let mut statement = c.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-            let bound = vec![0; statement.parameter_count()];
-            let plan = statement.query_map(rusqlite::params_from_iter(bound), |row| row.get::<_, String>(3)).unwrap();
-            let plan: Vec<String> = plan.map(Result::unwrap).collect();
+            let plan = plan(sql);
             let tables = |line: &&String| line.contains("sessions");
             assert!(plan.iter().filter(tables).all(|line| line.contains("SEARCH")), "{plan:#?}");
         }
+    }
+
+    /// Nor is there anything to sort, so that a page costs as much as it shows.
+    #[test]
+    fn lists_lead_from_row_to_row() {
+        for (sql, index) in [(LIST_BY_STATUS, "sessions_by_status"), (FIND, "sqlite_autoindex_sessions_1")] {
+            let plan = plan(sql);
+            assert!(plan[0].starts_with("SEARCH") && plan[0].contains(index), "{plan:#?}");
+            assert!(plan[1].starts_with("SEARCH h USING INTEGER PRIMARY KEY") && plan.len() == 2, "{plan:#?}");
+        }
+        let plan = plan(LIST);
+        assert!(plan.iter().all(|line| !line.contains("SCAN") && !line.contains("TEMP B-TREE")), "{plan:#?}");
     }
 }

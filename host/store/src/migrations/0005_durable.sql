@@ -53,6 +53,8 @@ ALTER TABLE sessions ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN head INTEGER REFERENCES checkpoints (key);
 ALTER TABLE sessions ADD COLUMN wake_at INTEGER;
 
+-- The list of all, which sorted every session of the tenant for a page.
+CREATE INDEX sessions_by_tenant ON sessions (tenant, key);
 CREATE INDEX sessions_by_head ON sessions (head) WHERE head IS NOT NULL;
 CREATE INDEX sessions_by_wake ON sessions (wake_at) WHERE wake_at IS NOT NULL;
 -- Those that end with the server, among however many that do not.
