@@ -30,7 +30,7 @@ pub struct Template {
 }
 
 /// An entry of the modules list: a module and what it may do in sessions of the template.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Grant {
     /// The module.
     pub name: ModuleName,

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 
 use crate::config::Config;
 use crate::libraries::Libraries;
@@ -88,6 +89,13 @@ impl App {
     /// Serves until `stop` resolves. Then no more connections are taken; what runs has [`Config::grace`] to finish and is
     /// cancelled after that; every session's row says what became of it.
     pub async fn serve(self: &Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) -> std::io::Result<()> {
+        let mut keepers = JoinSet::new();
+        let timers = Arc::clone(self);
+        keepers.spawn(async move { timers.registry.wake_by_timers().await });
+        if let Some(memory_max) = self.config.memory_max.or_else(machine_memory_max) {
+            let pressed = Arc::clone(self);
+            keepers.spawn(async move { pressed.registry.relieve(memory_max).await });
+        }
         let router = api::router(Arc::clone(self));
         let (closing, closed) = watch::channel(false);
         let mut connections = tokio::spawn(http::serve(listener, router, self.config.connections_max, closed));
@@ -97,6 +105,7 @@ impl App {
         }
         tracing::info!(sessions = self.registry.live().len(), "stopping");
         closing.send_replace(true);
+        keepers.shutdown().await;
         // What nobody waits for any more has its grace as well.
         let quiet = async { tokio::join!(&mut connections, self.registry.quiet()) };
         let finished = tokio::time::timeout(self.config.grace, quiet).await.is_ok();
@@ -113,4 +122,16 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// Four fifths of what the process may use, bytes: the control group's limit, or the machine's memory.
+fn machine_memory_max() -> Option<u64> {
+    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let group = group.and_then(|text| text.trim().parse::<u64>().ok());
+    let machine = || {
+        let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+        line.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kib| kib << 10)
+    };
+    group.or_else(machine).map(|bytes| bytes / 5 * 4)
 }

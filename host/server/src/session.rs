@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::clock;
 use crate::fault::Fault;
-use crate::residence::Nursery;
+use crate::nursery::Nursery;
 use crate::run::{Executed, LiveRun, Prepared, Runner, What, again, payload};
 
 /// How often a session that is being closed looks whether everything has ended.
@@ -478,7 +478,8 @@ impl Task {
     async fn serve(mut self, sandbox: Sandbox, mut commands: mpsc::Receiver<Command>, room: OwnedSemaphorePermit) {
         let mut sandbox = Some(sandbox);
         while let Some(heap) = sandbox.take() {
-            match self.next(&heap, &mut commands).await {
+            let next = self.next(&heap, &mut commands);
+            match next.await {
                 Next::Background => sandbox = self.background(heap).await,
                 Next::Checkpoint => sandbox = self.checkpoint(heap).await.map(|(heap, _)| heap),
                 Next::Sleep => match Arc::clone(&self.turn).try_acquire_owned() {
@@ -560,34 +561,47 @@ impl Task {
         Fault::session_not_ready(self.runner.place.session)
     }
 
-    /// Waits for whatever comes first.
-    async fn next(&self, heap: &Sandbox, commands: &mut mpsc::Receiver<Command>) -> Next {
+    /// Waits for whatever comes first. The future has nothing of the heap, which can't be looked at from two threads.
+    fn next<'a>(
+        &self,
+        heap: &Sandbox,
+        commands: &'a mut mpsc::Receiver<Command>,
+    ) -> impl Future<Output = Next> + Send + use<'a> {
         let keep = self.runner.place.keep;
         let (interval, idle) = (self.nursery.checkpoint_every, self.nursery.idle);
         let store_at = self.changed.filter(|_| keep.is_durable()).map(|since| since + interval);
-        // However busy it is.
-        if store_at.is_some_and(|at| at <= Instant::now()) {
-            return Next::Checkpoint;
-        }
         let leftovers = heap.idle().filter(|_| keep.background);
-        let rested = tokio::time::sleep_until(self.rest_until);
-        let next_timer = heap.next_timer().filter(|_| keep.background);
+        let rest_until = self.rest_until;
         // Not for a nap: coming back costs more.
+        let next_timer = heap.next_timer().filter(|_| keep.background);
         let naps = next_timer.is_some_and(|timer| timer < (Instant::now() + idle).into_std());
-        let can_go = keep.is_durable() && !naps && heap.pinned().is_none();
+        let can_go = keep.is_durable() && !idle.is_zero() && !naps && heap.pinned().is_none();
         let last_used = self.runs.state().last_used.unwrap_or_else(Instant::now);
-        let sleep_at = (last_used + idle).max(Instant::now() + REST_MIN);
-        tokio::select! {
-            biased;
-            command = commands.recv() => Next::Command(command),
-            () = async { tokio::time::sleep_until(store_at.unwrap_or(sleep_at)).await }, if store_at.is_some() => Next::Checkpoint,
-            () = async {
-                match leftovers {
-                    Some(idle) => drop(tokio::join!(rested, idle)),
+        let sleep_at = can_go.then(|| (last_used + idle).max(Instant::now() + REST_MIN));
+        async move {
+            // However busy it is.
+            if store_at.is_some_and(|at| at <= Instant::now()) {
+                return Next::Checkpoint;
+            }
+            let at = |time: Option<Instant>| async move {
+                match time {
+                    Some(time) => tokio::time::sleep_until(time).await,
                     None => std::future::pending().await,
                 }
-            } => Next::Background,
-            () = tokio::time::sleep_until(sleep_at), if can_go && !idle.is_zero() => Next::Sleep,
+            };
+            let comes_due = async {
+                match leftovers {
+                    Some(idle) => drop(tokio::join!(tokio::time::sleep_until(rest_until), idle)),
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                command = commands.recv() => Next::Command(command),
+                () = at(store_at) => Next::Checkpoint,
+                () = comes_due => Next::Background,
+                () = at(sleep_at) => Next::Sleep,
+            }
         }
     }
 

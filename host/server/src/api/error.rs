@@ -36,11 +36,16 @@ pub(super) fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::FileNotFound
         | ErrorCode::TemplateNotFound
         | ErrorCode::SessionNotFound
+        | ErrorCode::CheckpointNotFound
         | ErrorCode::ExecutionNotFound => StatusCode::NOT_FOUND,
         ErrorCode::OriginNotAllowed => StatusCode::FORBIDDEN,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::SessionNotReady
         | ErrorCode::SessionBusy
+        | ErrorCode::SessionPinned
+        | ErrorCode::SessionNotDurable
+        | ErrorCode::SessionDamaged
+        | ErrorCode::ImageGone
         | ErrorCode::AlreadyExists
         | ErrorCode::TemplateInactive
         | ErrorCode::IdempotencyConflict => StatusCode::CONFLICT,
@@ -60,6 +65,8 @@ pub(super) fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::OutputLimitExceeded
         | ErrorCode::PromiseNeverSettles
         | ErrorCode::Cancelled
+        | ErrorCode::Interrupted
+        | ErrorCode::SnapshotRefused
         | ErrorCode::SessionCrashed => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorCode::SessionLimit => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,

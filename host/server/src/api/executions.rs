@@ -58,8 +58,7 @@ pub(super) async fn repl(
         Some("typescript") => true,
         Some(_) => return Err(Fault::validation("language must be javascript or typescript")),
     };
-    let session = live(&app, tenant, &session_id).await?;
-    execute(&session, What::Repl { input, typescript }, body.queue, &headers).await
+    execute(&app, tenant, &session_id, What::Repl { input, typescript }, body.queue, &headers).await
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -90,8 +89,7 @@ pub(super) async fn run_file(
 ) -> Answer {
     let session_id = required(body.session_id, "session_id")?;
     let what = file(body.path, body.args, body.env)?;
-    let session = live(&app, tenant, &session_id).await?;
-    execute(&session, what, body.queue, &headers).await
+    execute(&app, tenant, &session_id, what, body.queue, &headers).await
 }
 
 /// A path of blanks names no file, which is another answer than no path at all.
@@ -104,27 +102,31 @@ fn file(path: Option<String>, args: Option<Box<RawValue>>, env: Option<Box<RawVa
     Ok(What::File { path, args: object(args, "args")?, env: object(env, "env")? })
 }
 
-async fn live(app: &App, tenant: model::TenantId, session_id: &str) -> Result<Session, Fault> {
+async fn execute(
+    app: &App,
+    tenant: model::TenantId,
+    session_id: &str,
+    what: What,
+    queue: Option<bool>,
+    headers: &HeaderMap,
+) -> Answer {
     let id: SessionId = extract::id(session_id)?;
     tracing::Span::current().record("session", tracing::field::display(id));
-    if let Some(session) = app.registry.get(tenant, id) {
-        return Ok(session);
-    }
-    // Not live: the row knows whether it ever was.
-    Err(match app.store.session(tenant, id).await? {
-        Some(_) => Fault::session_not_ready(id),
-        None => Fault::session_not_found(id),
-    })
-}
-
-async fn execute(session: &Session, what: What, queue: Option<bool>, headers: &HeaderMap) -> Answer {
     let queue = queue.unwrap_or(false);
     if !prefers_async(headers) {
-        let execution = session.run(what, queue).await?;
+        let run = |session: Session| {
+            let what = what.clone();
+            async move { session.run(what, queue).await }
+        };
+        let execution = app.registry.with(tenant, id, run).await?;
         tracing::Span::current().record("execution", tracing::field::display(execution.id));
         return created(&execution);
     }
-    let execution = session.accept(what, queue).await?;
+    let accept = |session: Session| {
+        let what = what.clone();
+        async move { session.accept(what, queue).await }
+    };
+    let execution = app.registry.with(tenant, id, accept).await?;
     tracing::Span::current().record("execution", tracing::field::display(execution.id));
     let mut response = json(StatusCode::ACCEPTED, &execution)?;
     let location = HeaderValue::try_from(format!("/api/v1/executions/{}", execution.id)).map_err(Fault::internal)?;

@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::extract::State;
-use model::{
+use model::{Durability, 
     Capability, ENGINE_QUICKJS, ErrorCode, Limits, Resolver, Runtime, Settings, StartupFile, Template, TemplateId,
     TenantId, engine_is_supported,
 };
@@ -111,6 +111,7 @@ struct RuntimeWish {
     strict: Option<bool>,
     console: Option<bool>,
     background: Option<bool>,
+    durability: Option<Durability>,
 }
 
 impl SettingsWish {
@@ -139,6 +140,7 @@ impl SettingsWish {
                 strict: runtime_wish.strict.unwrap_or(runtime.strict),
                 console: runtime_wish.console.unwrap_or(runtime.console),
                 background: runtime_wish.background.unwrap_or(runtime.background),
+                durability: runtime_wish.durability.unwrap_or(runtime.durability),
             },
         }
     }

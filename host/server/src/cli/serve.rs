@@ -60,6 +60,21 @@ pub struct Args {
     /// Closed and crashed sessions that are kept, with their executions and events; older ones go [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     keep_sessions: Option<u32>,
+    /// A durable session that nobody uses for so long leaves memory, and comes back when it is used; 0: not by itself
+    #[arg(long, value_name = "MS", default_value_t = 60_000)]
+    idle_ms: u64,
+    /// Idle sessions leave memory while the process holds more than this [default: four fifths of what it may use]
+    #[arg(long = "memory-max-mb", value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=1 << 24))]
+    memory_max_mb: Option<u64>,
+    /// With durability `checkpoint`, changes are on the disk after so long: what a kill may cost
+    #[arg(long, value_name = "MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
+    checkpoint_ms: u64,
+    /// Checkpoints that are kept of each session, to rewind to; the newest always is
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
+    keep_checkpoints: u32,
+    /// What the checkpoints of a session may take on the disk; the oldest go, the newest never
+    #[arg(long, value_name = "MB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    keep_checkpoints_mb: u32,
     /// Connections that can be open at once; more wait until one closes
     #[arg(long, value_name = "N", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: u32,
