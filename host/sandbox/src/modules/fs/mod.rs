@@ -214,3 +214,6 @@ impl From<PathError> for Failure {
         Failure::new(error.code(), error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests;
