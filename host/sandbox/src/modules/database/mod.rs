@@ -376,6 +376,3 @@ fn deadline(store: &Store<'_>) -> Deadline {
         dropped: Arc::default(),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -214,6 +214,3 @@ impl From<PathError> for Failure {
         Failure::new(error.code(), error.to_string())
     }
 }
-
-#[cfg(test)]
-mod tests;
