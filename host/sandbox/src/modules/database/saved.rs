@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rusqlite::backup::{Backup, StepResult};
+use rusqlite::types::ToSql;
 use rusqlite::{Connection, Error, MAIN_DB, Result, TransactionState, ffi};
 use serde::{Deserialize, Serialize};
 
@@ -183,11 +184,14 @@ pub(super) fn settings(connection: &Connection) -> Result<Vec<(String, i64)>> {
 /// Tells a connection what one before it was told.
 pub(super) fn apply(connection: &Connection, facts: &Facts) -> Result<()> {
     for (name, value) in &facts.settings {
+        // Not by its number, which would be a boolean.
+        let fast = name == "secure_delete" && *value == 2;
+        let value: &dyn ToSql = if fast { &"fast" } else { value };
         // Some answer with what they are now.
-        connection.pragma_update_and_check(None, name, value, |_| Ok(())).or_else(|error| match error {
-            Error::QueryReturnedNoRows => Ok(()),
-            error => Err(error),
-        })?;
+        match connection.pragma_update_and_check(None, name, value, |_| Ok(())) {
+            Ok(()) | Err(Error::QueryReturnedNoRows) => {}
+            Err(error) => return Err(error),
+        }
     }
     // SAFETY: the connection is open.
     unsafe { ffi::sqlite3_set_last_insert_rowid(connection.handle(), facts.last_row) };
@@ -210,7 +214,6 @@ mod tests {
 
     use super::CONTENT_BYTES_MAX;
     use crate::host::Surroundings;
-    use crate::limits::Stop;
     use crate::modules::database::*;
     use crate::sandbox::Setup;
 

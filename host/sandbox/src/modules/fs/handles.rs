@@ -179,10 +179,10 @@ mod tests {
     use crate::sandbox::Setup;
 
     fn host(dir: &Path) -> Host {
-        let grant = r#"{"name": "fs", "config": {"quota_kb": 1, "files_max": 3}}"#;
+        let config = serde_json::from_str(r#"{"quota_kb": 1, "files_max": 3}"#).unwrap();
         let setup = Setup {
             root: Some(Root::open(dir).unwrap()),
-            grants: vec![serde_json::from_str(grant).unwrap()],
+            grants: vec![model::Grant { name: model::ModuleName::parse("fs").unwrap(), config }],
             ..Setup::default()
         };
         Host::new(setup, &[], Arc::default(), Surroundings::default()).unwrap()
