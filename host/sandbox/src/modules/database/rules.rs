@@ -117,10 +117,10 @@ pub(super) fn apply(connection: &mut Connection, denied: &Denied, noticed: &Arc<
 /// What goes with the connection, and has to be known when it is saved.
 fn notice(context: &AuthContext<'_>, noticed: &Noticed) {
     match context.action {
-        AuthAction::Pragma { pragma_name, pragma_value: Some(_) } => {
-            if SETTINGS.iter().any(|name| name.eq_ignore_ascii_case(pragma_name)) {
-                noticed.setting.store(true, Ordering::Relaxed);
-            }
+        AuthAction::Pragma { pragma_name, pragma_value: Some(_) }
+            if SETTINGS.iter().any(|name| name.eq_ignore_ascii_case(pragma_name)) =>
+        {
+            noticed.setting.store(true, Ordering::Relaxed);
         }
         AuthAction::Read { .. } | AuthAction::Select => {}
         _ if context.database_name == Some("temp") => noticed.temporary.store(true, Ordering::Relaxed),

@@ -484,3 +484,26 @@ impl Traffic for Said {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Surroundings;
+    use crate::sandbox::Setup;
+
+    #[test]
+    fn what_ran_in_another_process_was_interrupted() {
+        let mut host = Host::new(Setup::default(), &[], Arc::default(), Surroundings::default()).unwrap();
+        let saved = BTreeMap::from([("exec".to_owned(), serde_json::json!({"last": 4, "running": [3]}))]);
+        host.restore_states(saved.clone());
+        assert_eq!(host.save_states(), saved);
+        let programs = host.state::<Programs>().unwrap();
+        let code = |programs: &Programs, process| programs.started(process).err().unwrap().code;
+        assert_eq!([2, 3].map(|process| code(programs, process)), ["ESRCH", "INTERRUPTED"]);
+        assert_eq!((programs.last, State::pins(programs)), (4, None));
+        assert_eq!(host.save_states(), saved);
+        host.end();
+        let programs = host.state::<Programs>().unwrap();
+        assert_eq!(code(programs, 3), "ESRCH");
+    }
+}

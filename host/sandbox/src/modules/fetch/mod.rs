@@ -388,3 +388,21 @@ async fn expire(shared: Weak<Shared>, handle: u32, deadline: Instant) {
         shared.bodies().remove(&handle);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Surroundings;
+    use crate::sandbox::Setup;
+
+    #[test]
+    fn bodies_of_another_process_stay_lost() {
+        let mut host = Host::new(Setup::default(), &[], Arc::default(), Surroundings::default()).unwrap();
+        let saved = BTreeMap::from([("fetch".to_owned(), serde_json::json!({"last": 4, "open": [1, 3]}))]);
+        host.restore_states(saved.clone());
+        let fetch = host.state::<Fetch>().unwrap();
+        assert_eq!((fetch.0.last.load(Ordering::Relaxed), State::pins(fetch)), (4, None));
+        assert_eq!(*fetch.0.lost(), BTreeSet::from([1, 3]));
+        assert_eq!(host.save_states(), saved);
+    }
+}
