@@ -47,6 +47,8 @@ pub(crate) struct Host {
     grants: Vec<Grant>,
     /// What modules keep, one of each type.
     states: Vec<(TypeId, Box<dyn Kept>)>,
+    /// What came out of a snapshot and was not asked for yet, by [`State::KEY`].
+    saved: BTreeMap<String, serde_json::Value>,
     /// What this run used of each module, in the image's order.
     usage: Vec<ModuleUsage>,
     /// One bit for each module of the image whose calls are events.
@@ -90,6 +92,7 @@ impl Host {
             policy,
             grants,
             states: Vec::new(),
+            saved: BTreeMap::new(),
             usage: Vec::new(),
             events: None,
             exports,
@@ -125,13 +128,17 @@ impl Host {
         self.states.iter().find_map(|(_, kept)| kept.pins())
     }
 
-    /// What modules keep, to be stored.
+    /// What is needed to make again what modules keep, by [`State::KEY`].
     pub(crate) fn save_states(&self) -> BTreeMap<String, serde_json::Value> {
-        BTreeMap::new()
+        let opened = self.states.iter().filter_map(|(_, kept)| Some((kept.key().to_owned(), kept.save()?)));
+        self.saved.clone().into_iter().chain(opened).collect()
     }
 
-    /// What modules kept, as it was stored.
-    pub(crate) fn restore_states(&mut self, _saved: BTreeMap<String, serde_json::Value>) {}
+    /// Gives back what [`Host::save_states`] answered with. Each module makes of it what it was when it is first used.
+    pub(crate) fn restore_states(&mut self, saved: BTreeMap<String, serde_json::Value>) {
+        self.states.clear();
+        self.saved = saved;
+    }
 
     /// What a module keeps in this session.
     pub(crate) fn state<S: State>(&mut self) -> Result<&mut S, Failure> {
@@ -143,7 +150,12 @@ impl Host {
                 let config = config.map_or("{}", |grant| grant.config.get());
                 let read = modules::split_grant(config).and_then(|(_, own)| modules::read_grant(&own));
                 let grant = read.map_err(|why| Failure::new("INVALID_GRANT", format!("{}: {why}", S::MODULE)))?;
-                let state = S::open(grant, self)?;
+                let mut state = S::open(grant, self)?;
+                if let Some(saved) = self.saved.get_mut(S::KEY).map(serde_json::Value::take) {
+                    // One that fails leaves null, so that it fails again: a heap must not find others in place of its own.
+                    state.restore(saved)?;
+                    self.saved.remove(S::KEY);
+                }
                 self.states.push((id, Box::new(state)));
                 self.states.len() - 1
             }

@@ -191,6 +191,8 @@ pub(crate) const NO_GRANT_SCHEMA: &str = r#"{"type":"object","properties":{},"ad
 pub(crate) trait State: Send + Sized + 'static {
     /// The module whose grant it is made from.
     const MODULE: &'static str;
+    /// What its part of a snapshot is called. A module with several types gives each its own.
+    const KEY: &'static str = Self::MODULE;
     /// What a template's entry may say; `{}` must do.
     type Grant: DeserializeOwned;
     /// Made from what was granted and what the session has.
@@ -203,6 +205,36 @@ pub(crate) trait State: Send + Sized + 'static {
     fn pins(&self) -> Option<&'static str> {
         None
     }
+    /// What is needed to make it again, for a heap that is put into another instance; None: nothing. It is asked whether
+    /// it pins or not, since a process may be killed at any time: then it says what is lost, so that [`State::restore`]'s
+    /// side can tell the script. It must not wait for work that is under way.
+    fn save(&self) -> Option<serde_json::Value> {
+        None
+    }
+    /// Makes it what it was, right after `open`. Nothing is opened or read yet: what is gone meanwhile is an error where it
+    /// is used. The data is ours and was sealed, but its sizes are checked like anybody's.
+    fn restore(&mut self, saved: serde_json::Value) -> Result<(), Failure> {
+        drop(saved);
+        Ok(())
+    }
+}
+
+/// Reads what [`State::save`] has written.
+pub(crate) fn read_saved<T: DeserializeOwned>(module: &str, saved: serde_json::Value) -> Answer<T> {
+    serde_json::from_value(saved).map_err(|error| {
+        tracing::error!(module, %error, "what a snapshot has of a module can't be read");
+        unusable(module)
+    })
+}
+
+/// What was saved of a module can't be.
+pub(crate) fn unusable(module: &str) -> Failure {
+    Failure::new("INTERNAL", format!("what module '{module}' kept in this session can't be brought back"))
+}
+
+/// What a call fails with whose other half was lost when the session's process ended.
+pub(crate) fn interrupted(what: &str) -> Failure {
+    Failure::new("INTERRUPTED", format!("{what} was interrupted: the session went on from a snapshot"))
 }
 
 /// What a session keeps of its modules, whatever the type.
@@ -210,6 +242,8 @@ pub(crate) trait Kept: Any + Send {
     fn run_ended(&mut self);
     fn stopped(&mut self);
     fn pins(&self) -> Option<&'static str>;
+    fn key(&self) -> &'static str;
+    fn save(&self) -> Option<serde_json::Value>;
 }
 
 impl<S: State> Kept for S {
@@ -223,6 +257,14 @@ impl<S: State> Kept for S {
 
     fn pins(&self) -> Option<&'static str> {
         State::pins(self)
+    }
+
+    fn key(&self) -> &'static str {
+        S::KEY
+    }
+
+    fn save(&self) -> Option<serde_json::Value> {
+        State::save(self)
     }
 }
 

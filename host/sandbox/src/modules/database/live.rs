@@ -12,10 +12,11 @@ use rusqlite::{Batch, Connection, OpenFlags, Rows as RawRows, Statement};
 use super::memory::Account;
 use super::operation::{self, Deadline, Operation};
 use super::rules::{self, Denied};
+use super::saved::{self, Content, Copied, Facts, Noticed, Saved};
 use super::values::{Changes, Described, Parameters, Rows, Value};
 use super::{errors, vfs};
 use crate::limits::thread_cpu;
-use crate::modules::{Answer, Failure};
+use crate::modules::{Answer, Failure, interrupted};
 
 /// Steps of SQLite's between two looks at the clock: some ten microseconds.
 const STEPS: i32 = 1_000;
@@ -68,10 +69,17 @@ pub(super) struct Live {
     _dir: Option<Dir>,
     file: Option<Arc<CString>>,
     denied: Denied,
+    noticed: Arc<Noticed>,
+    /// For who saves it, whoever uses it meanwhile.
+    facts: Arc<Mutex<Facts>>,
+    /// Of a database in memory.
+    copied: Copied,
     bounds: Bounds,
     /// The grant lets its file be read only.
     read_only: bool,
     last_cursor: u32,
+    /// The last iterator of another process: up to this number they are gone.
+    lost_cursor: u32,
     /// The number of the open transaction, or of the last one.
     transaction: u32,
     open_transaction: bool,
@@ -89,7 +97,8 @@ struct Cursor {
 unsafe impl Send for Cursor {}
 
 impl Live {
-    pub(super) fn open(place: Place, bounds: Bounds, deadline: &Deadline) -> Answer<Live> {
+    /// With `saved` it is one that was open in another process.
+    pub(super) fn open(place: Place, saved: Option<&Saved>, bounds: Bounds, deadline: &Deadline) -> Answer<Live> {
         if !super::memory::bounded() || !vfs::register() {
             return Err(Failure::new("SQLITE_INTERNAL", "this process can't bound what SQLite takes"));
         }
@@ -104,19 +113,26 @@ impl Live {
             None => None,
             Some(_) => Some(Arc::new(CString::new(path.clone()).map_err(|error| errors::failure(error.into()))?)),
         };
-        let mode = match writable {
-            true => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
-            false => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        let mode = match (writable, saved.map(|saved| &saved.content)) {
+            (false, _) => OpenFlags::SQLITE_OPEN_READ_ONLY,
+            // It was there: an empty one in its place would be another one.
+            (true, Some(Content::File)) => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            (true, _) => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
         };
+        let last_cursor = saved.map_or(0, |saved| saved.facts.last_cursor);
         let mut live = Live {
             cursors: BTreeMap::new(),
             connection: None,
             _dir: dir,
             file,
             denied: Denied::default(),
+            noticed: Arc::default(),
+            facts: Arc::default(),
+            copied: Copied::default(),
             bounds,
             read_only: !writable,
-            last_cursor: 0,
+            last_cursor,
+            lost_cursor: last_cursor,
             transaction: 0,
             open_transaction: false,
         };
@@ -125,9 +141,50 @@ impl Live {
             let connection = Connection::open_with_flags_and_vfs(&path, flags, vfs::NAME)
                 .map_err(|error| errors::not_opened(error, live.read_only))?;
             let connection = live.connection.insert(Box::new(connection));
-            set_up(connection, &live.denied, live.bounds.size_mb).map_err(errors::failure)
+            if let Some(Saved { content: Content::Memory(pages), .. }) = saved {
+                saved::fill(connection, pages).map_err(errors::failure)?;
+            }
+            set_up(connection, &live.denied, &live.noticed, live.bounds.size_mb).map_err(errors::failure)?;
+            saved.map_or(Ok(()), |saved| saved::apply(connection, &saved.facts).map_err(errors::failure))
         })?;
         Ok(live)
+    }
+
+    pub(super) fn is_in_memory(&self) -> bool {
+        self.file.is_none()
+    }
+
+    /// What is known of it between two calls.
+    pub(super) fn facts(&self) -> Arc<Mutex<Facts>> {
+        Arc::clone(&self.facts)
+    }
+
+    fn note(&self, connection: &Connection) {
+        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.transaction = !connection.is_autocommit();
+        facts.last_row = connection.last_insert_rowid();
+        facts.last_cursor = self.last_cursor;
+        // They are told while a statement is compiled, so that one that is used again tells nothing.
+        if self.noticed.setting.swap(false, Ordering::Relaxed) {
+            match saved::settings(connection) {
+                Ok(settings) => facts.settings = settings,
+                Err(_) => self.noticed.setting.store(true, Ordering::Relaxed),
+            }
+        }
+        if self.noticed.temporary.load(Ordering::Relaxed) {
+            facts.temporary = saved::has_temporary(connection).unwrap_or(facts.temporary);
+        }
+    }
+
+    /// What a snapshot takes along of what is in it.
+    pub(super) fn content(&mut self) -> Content {
+        if self.file.is_some() {
+            return Content::File;
+        }
+        let operation = Operation::new(&self.bounds.account, None, &Deadline::grace());
+        let Live { connection, copied, .. } = self;
+        let pages = connection.as_mut().and_then(|connection| operation.during(|| copied.pages(connection)));
+        pages.map_or(Content::Lost, Content::Memory)
     }
 
     /// Does something with it, as an operation of its session.
@@ -140,6 +197,9 @@ impl Live {
                 self.transaction = self.transaction.wrapping_add(1).max(1);
             }
             self.open_transaction = open;
+            if let Some(connection) = &self.connection {
+                self.note(connection);
+            }
             answer
         });
         let denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -164,9 +224,17 @@ impl Live {
         if self.open_transaction { self.transaction } else { 0 }
     }
 
-    /// A transaction or a cursor is open: it can't be closed and opened again without a script's noticing.
-    pub(super) fn is_pinned(&self) -> bool {
-        self.open_transaction || !self.cursors.is_empty()
+    /// It can't be closed and opened again without a script's noticing, and why.
+    pub(super) fn pins(&self) -> Option<&'static str> {
+        if self.open_transaction || !self.cursors.is_empty() {
+            return Some("a transaction or an iterator of a database is open");
+        }
+        if self.facts.lock().unwrap_or_else(PoisonError::into_inner).temporary {
+            return Some("a database has temporary tables");
+        }
+        let connection = self.connection.as_ref().filter(|_| self.file.is_none())?;
+        let operation = Operation::new(&self.bounds.account, None, &Deadline::grace());
+        operation.during(|| saved::is_large(connection)).then_some("a database in memory is large")
     }
 
     /// Nothing that is half done goes on.
@@ -302,7 +370,10 @@ impl Live {
 
     pub(super) fn fetch(&mut self, id: u32) -> Answer<Rows> {
         let Some(cursor) = self.cursors.get_mut(&id) else {
-            return Err(Failure::new("SQLITE_MISUSE", "the iterator is closed"));
+            return Err(match id <= self.lost_cursor {
+                true => interrupted("the iterator"),
+                false => Failure::new("SQLITE_MISUSE", "the iterator is closed"),
+            });
         };
         let part = cursor.part();
         if part.as_ref().is_ok_and(|part| !part.done) {
@@ -361,7 +432,7 @@ fn cells(row: &rusqlite::Row<'_>, width: usize, out: &mut Vec<Value>) -> Answer<
     Ok(bytes)
 }
 
-fn set_up(connection: &mut Connection, denied: &Denied, size_mb: u32) -> rusqlite::Result<()> {
+fn set_up(connection: &mut Connection, denied: &Denied, noticed: &Arc<Noticed>, size_mb: u32) -> rusqlite::Result<()> {
     connection.progress_handler(STEPS, Some(operation::expired))?;
     let mut since = Instant::now();
     connection.busy_handler(Some(move |tries: i32| {
@@ -389,5 +460,5 @@ fn set_up(connection: &mut Connection, denied: &Denied, size_mb: u32) -> rusqlit
         i64::try_from(pages.max(1)).unwrap_or(i64::MAX),
         |_| Ok(()),
     )?;
-    rules::apply(connection, denied)
+    rules::apply(connection, denied, noticed)
 }

@@ -8,6 +8,7 @@ mod memory;
 mod operation;
 mod queue;
 mod rules;
+mod saved;
 mod values;
 mod vfs;
 
@@ -16,10 +17,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use wasmtime::component::WasmStr;
 
-use super::{Answer, Facade, Failure, Interface, Linking, Module, State, Store, read_grant};
+use super::{Answer, Facade, Failure, Interface, Linking, Module, State, Store, read_grant, read_saved, unusable};
 use crate::host::Host;
 use crate::limits::host_text_bytes;
 use crate::root::Root;
@@ -29,6 +30,7 @@ pub use memory::bounded;
 use live::{Bounds, CURSORS_MAX, Live, Place, closed};
 use operation::Deadline;
 use queue::Database;
+use saved::{Content, Saved};
 use values::Parameters;
 
 /// Databases that a session may have open.
@@ -112,9 +114,22 @@ struct Databases {
 }
 
 struct Open {
-    #[expect(dead_code, reason = "to open it again when a session that was put away comes back")]
     dsn: String,
-    database: Arc<Database>,
+    database: Held,
+}
+
+enum Held {
+    Open(Arc<Database>),
+    /// It was open in another process and was not used since.
+    Asleep(Box<Saved>),
+}
+
+/// What a snapshot has of them.
+#[derive(Serialize, Deserialize)]
+struct SavedDatabases {
+    open: BTreeMap<u32, Saved>,
+    last: u32,
+    stops: u32,
 }
 
 impl State for Databases {
@@ -134,14 +149,43 @@ impl State for Databases {
 
     fn stopped(&mut self) {
         self.stops = self.stops.wrapping_add(1);
-        for open in self.open.values() {
-            open.database.undo();
+        for open in self.open.values_mut() {
+            match &mut open.database {
+                Held::Open(database) => database.undo(),
+                // Whoever had it goes on no more.
+                Held::Asleep(saved) => saved.facts.transaction = false,
+            }
         }
     }
 
     fn pins(&self) -> Option<&'static str> {
-        let pinned = self.open.values().any(|open| open.database.is_pinned());
-        pinned.then_some("a transaction or an iterator of a database is open")
+        self.open.values().find_map(|open| match &open.database {
+            Held::Open(database) => database.pins(),
+            Held::Asleep(_) => None,
+        })
+    }
+
+    fn save(&self) -> Option<serde_json::Value> {
+        if self.last == 0 && self.stops == 0 {
+            return None;
+        }
+        let save = |open: &Open| match &open.database {
+            Held::Open(database) => database.save(&open.dsn),
+            Held::Asleep(saved) => (**saved).clone(),
+        };
+        let open = self.open.iter().map(|(handle, open)| (*handle, save(open))).collect();
+        serde_json::to_value(SavedDatabases { open, last: self.last, stops: self.stops }).ok()
+    }
+
+    fn restore(&mut self, saved: serde_json::Value) -> Answer<()> {
+        let SavedDatabases { open, last, stops } = read_saved(Self::MODULE, saved)?;
+        if open.len() > DATABASES_MAX || !open.values().all(Saved::is_sound) {
+            return Err(unusable(Self::MODULE));
+        }
+        (self.last, self.stops) = (last, stops);
+        let asleep = |saved: Saved| Open { dsn: saved.dsn.clone(), database: Held::Asleep(Box::new(saved)) };
+        self.open = open.into_iter().map(|(handle, saved)| (handle, asleep(saved))).collect();
+        Ok(())
     }
 }
 
@@ -151,9 +195,9 @@ impl Databases {
             return Err(Failure::new("ETOOMANY", format!("more than {DATABASES_MAX} databases are open")));
         }
         let place = self.place(dsn)?;
-        let live = Live::open(place, self.bounds.clone(), deadline)?;
+        let live = Live::open(place, None, self.bounds.clone(), deadline)?;
         self.last = self.last.wrapping_add(1).max(1);
-        self.open.insert(self.last, Open { dsn: dsn.to_owned(), database: Database::new(live) });
+        self.open.insert(self.last, Open { dsn: dsn.to_owned(), database: Held::Open(Database::new(live)) });
         Ok(self.last)
     }
 
@@ -191,9 +235,50 @@ impl Databases {
         Ok(Place::File { dir, name, writable: self.grant.access == Access::ReadWrite })
     }
 
-    fn get(&self, handle: u32) -> Answer<Arc<Database>> {
-        self.open.get(&handle).map(|open| Arc::clone(&open.database)).ok_or_else(closed)
+    fn get(&mut self, handle: u32, deadline: &Deadline) -> Answer<Arc<Database>> {
+        match &mut self.open.get_mut(&handle).ok_or_else(closed)?.database {
+            Held::Open(database) => return Ok(Arc::clone(database)),
+            Held::Asleep(saved) => lost(saved)?,
+        }
+        // If that fails it stays asleep: it may do the next time.
+        let Some(Open { dsn, database: Held::Asleep(saved) }) = self.open.get(&handle) else { return Err(closed()) };
+        let live = Live::open(self.place(dsn)?, Some(saved), self.bounds.clone(), deadline)?;
+        let database = Database::new(live);
+        if let Some(open) = self.open.get_mut(&handle) {
+            open.database = Held::Open(Arc::clone(&database));
+        }
+        Ok(database)
     }
+
+    fn is_asleep(&self, handle: u32) -> bool {
+        self.open.get(&handle).is_some_and(|open| matches!(open.database, Held::Asleep(_)))
+    }
+
+    /// The number of the open transaction, 0 when there is none. One that was lost is open until a script was told.
+    fn transaction(&mut self, handle: u32, deadline: &Deadline) -> Answer<u32> {
+        match self.open.get(&handle).map(|open| &open.database) {
+            Some(Held::Asleep(saved)) => Ok(u32::from(saved.facts.transaction)),
+            _ => self.get(handle, deadline)?.now(deadline, |live| Ok(live.transaction())),
+        }
+    }
+}
+
+/// What is gone for good is told first: once where a script can go on without it.
+fn lost(saved: &mut Saved) -> Answer<()> {
+    if matches!(saved.content, Content::Lost) {
+        let text =
+            "the database was in memory and is gone: the session went on from a snapshot, which could not hold it";
+        return Err(Failure::new("DATABASE_LOST", text));
+    }
+    if std::mem::take(&mut saved.facts.transaction) {
+        let text = "the open transaction was rolled back: the session went on from a snapshot that was made meanwhile";
+        return Err(Failure::new("TRANSACTION_LOST", text));
+    }
+    if std::mem::take(&mut saved.facts.temporary) {
+        let text = "the temporary tables of the database are gone: the session went on from a snapshot";
+        return Err(Failure::new("TEMPORARY_LOST", text));
+    }
+    Ok(())
 }
 
 fn link(databases: &mut Linking<'_>) -> wasmtime::Result<()> {
@@ -205,14 +290,17 @@ fn link(databases: &mut Linking<'_>) -> wasmtime::Result<()> {
     databases.function("close", |store, (handle,): (u32,)| {
         let deadline = deadline(store);
         let closed = store.data_mut().state::<Databases>().map(|open| {
-            if let Some(open) = open.open.remove(&handle) {
-                open.database.close(&deadline);
+            if let Some(Open { database: Held::Open(database), .. }) = open.open.remove(&handle) {
+                database.close(&deadline);
             }
         });
         Ok((closed,))
     })?;
-    databases
-        .function("transaction", |store, (handle,): (u32,)| Ok((now(store, handle, |live| Ok(live.transaction())),)))?;
+    databases.function("transaction", |store, (handle,): (u32,)| {
+        let deadline = deadline(store);
+        let databases = store.data_mut().state::<Databases>();
+        Ok((databases.and_then(|databases| databases.transaction(handle, &deadline)),))
+    })?;
     databases.function("stops", |store, (): ()| {
         Ok((store.data_mut().state::<Databases>().map_or(0, |databases| databases.stops),))
     })?;
@@ -244,6 +332,9 @@ fn link(databases: &mut Linking<'_>) -> wasmtime::Result<()> {
         Ok(later(store, handle, move |live| live.kept(|live| live.fetch(cursor))))
     })?;
     databases.function("close-cursor", |store, (handle, cursor): (u32, u32)| {
+        if store.data_mut().state::<Databases>().is_ok_and(|databases| databases.is_asleep(handle)) {
+            return Ok((Ok(()),));
+        }
         let closed = now(store, handle, |live| {
             live.close_cursor(cursor);
             Ok(())
@@ -255,7 +346,7 @@ fn link(databases: &mut Linking<'_>) -> wasmtime::Result<()> {
 
 fn now<T>(store: &mut Store<'_>, handle: u32, work: impl FnOnce(&mut Live) -> Answer<T>) -> Answer<T> {
     let deadline = deadline(store);
-    store.data_mut().state::<Databases>()?.get(handle)?.now(&deadline, work)
+    store.data_mut().state::<Databases>()?.get(handle, &deadline)?.now(&deadline, work)
 }
 
 fn later<T, W>(
@@ -268,7 +359,7 @@ where
     W: FnOnce(&mut Live) -> Answer<T> + Send + 'static,
 {
     let deadline = deadline(store);
-    let database = store.data_mut().state::<Databases>()?.get(handle)?;
+    let database = store.data_mut().state::<Databases>()?.get(handle, &deadline)?;
     Ok(database.later(deadline, work))
 }
 

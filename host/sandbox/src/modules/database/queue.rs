@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::live::Live;
 use super::operation::Deadline;
+use super::saved::{Content, Facts, Saved};
 use crate::modules::{Answer, Failure};
 
 /// The flag: on another thread than the run's.
@@ -28,6 +29,8 @@ pub(super) struct Database {
     // Taken in this order.
     live: Mutex<Live>,
     queue: Mutex<Queue>,
+    facts: Arc<Mutex<Facts>>,
+    in_memory: bool,
 }
 
 /// Tells the job that nobody waits for it any more.
@@ -41,7 +44,8 @@ impl Drop for Asked {
 
 impl Database {
     pub(super) fn new(live: Live) -> Arc<Database> {
-        Arc::new(Database { live: Mutex::new(live), queue: Mutex::default() })
+        let (facts, in_memory) = (live.facts(), live.is_in_memory());
+        Arc::new(Database { live: Mutex::new(live), queue: Mutex::default(), facts, in_memory })
     }
 
     fn live(&self) -> MutexGuard<'_, Live> {
@@ -128,8 +132,21 @@ impl Database {
         self.live().close();
     }
 
-    pub(super) fn is_pinned(&self) -> bool {
-        // A call that is under way pins as well.
-        self.live.try_lock().map_or(true, |live| live.is_pinned()) || !self.queue().jobs.is_empty()
+    pub(super) fn pins(&self) -> Option<&'static str> {
+        let busy = Some("a call of a database is under way");
+        let pins = self.live.try_lock().map_or(busy, |live| live.pins());
+        if self.queue().jobs.is_empty() { pins } else { busy }
+    }
+
+    /// What a snapshot has of it. While a call is under way it is what was before that call; what a database in memory has
+    /// in it can't be told then.
+    pub(super) fn save(&self, dsn: &str) -> Saved {
+        let content = match self.live.try_lock() {
+            Ok(mut live) => live.content(),
+            Err(_) if self.in_memory => Content::Lost,
+            Err(_) => Content::File,
+        };
+        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Saved { dsn: dsn.to_owned(), content, facts }
     }
 }

@@ -1,6 +1,7 @@
 //! What SQL may do here: the authorizer, SQLite's own limits, and functions in the place of those that a guest could keep
 //! a thread busy with.
 use std::borrow::Cow;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use memchr::memmem;
@@ -10,6 +11,8 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, Error, Result, ffi};
+
+use super::saved::{Noticed, SETTINGS};
 
 /// Largest text, blob or row, bytes. Functions on one value can't be interrupted: each takes at most a time that goes with this.
 pub(super) const VALUE_BYTES_MAX: u32 = 4 << 20;
@@ -82,7 +85,7 @@ const VIRTUAL_TABLES: &[&std::ffi::CStr] = &[c"fts5", c"fts5vocab", c"json_each"
 pub(super) type Denied = Arc<Mutex<Option<String>>>;
 
 /// Puts everything in place. Our own settings come before: the authorizer would refuse them.
-pub(super) fn apply(connection: &mut Connection, denied: &Denied) -> Result<()> {
+pub(super) fn apply(connection: &mut Connection, denied: &Denied, noticed: &Arc<Noticed>) -> Result<()> {
     for (config, on) in [
         (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
         (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
@@ -98,14 +101,31 @@ pub(super) fn apply(connection: &mut Connection, denied: &Denied) -> Result<()> 
     // SAFETY: the connection is open; the names are C strings, and the list of them ends with null.
     unsafe { ffi::sqlite3_drop_modules(connection.handle(), keep.as_mut_ptr()) };
     functions(connection)?;
-    let denied = Arc::clone(denied);
+    let (denied, noticed) = (Arc::clone(denied), Arc::clone(noticed));
     connection.authorizer(Some(move |context: AuthContext<'_>| match refused(&context) {
-        None => Authorization::Allow,
+        None => {
+            notice(&context, &noticed);
+            Authorization::Allow
+        }
         Some(what) => {
             *denied.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
             Authorization::Deny
         }
     }))
+}
+
+/// What goes with the connection, and has to be known when it is saved.
+fn notice(context: &AuthContext<'_>, noticed: &Noticed) {
+    match context.action {
+        AuthAction::Pragma { pragma_name, pragma_value: Some(_) }
+            if SETTINGS.iter().any(|name| name.eq_ignore_ascii_case(pragma_name)) =>
+        {
+            noticed.setting.store(true, Ordering::Relaxed);
+        }
+        AuthAction::Read { .. } | AuthAction::Select => {}
+        _ if context.database_name == Some("temp") => noticed.temporary.store(true, Ordering::Relaxed),
+        _ => {}
+    }
 }
 
 fn refused(context: &AuthContext<'_>) -> Option<String> {

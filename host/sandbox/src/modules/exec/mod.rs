@@ -1,19 +1,22 @@
 //! `exec`: programs of the host that its operator listed.
 mod process;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Semaphore};
 use wasmtime::component::{ComponentType, Lift, Lower};
 
 use self::process::{Group, Happening, Process, Spec};
-use super::{Answer, Facade, Failure, Interface, Linking, Module, State, Store, Traffic, grant_of};
+use super::{
+    Answer, Facade, Failure, Interface, Linking, Module, State, Store, Traffic, grant_of, interrupted, read_saved,
+    unusable,
+};
 use crate::host::Host;
 use crate::limits::{Verdict, host_text_bytes};
 use crate::root::Root;
@@ -122,7 +125,19 @@ struct Programs {
     started: BTreeMap<u32, Started>,
     groups: Vec<Weak<Group>>,
     last: u32,
+    /// Those that ran in another process: it took them along when it ended.
+    lost: BTreeSet<u32>,
 }
+
+/// What a snapshot has of them.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    last: u32,
+    running: BTreeSet<u32>,
+}
+
+/// Programs that a snapshot keeps as lost; all were started by one run.
+const LOST_MAX: usize = 1_000;
 
 impl State for Programs {
     const MODULE: &'static str = "exec";
@@ -141,11 +156,37 @@ impl State for Programs {
             started: BTreeMap::new(),
             groups: Vec::new(),
             last: 0,
+            lost: BTreeSet::new(),
         })
+    }
+
+    fn pins(&self) -> Option<&'static str> {
+        let group_is_over = |group: &Arc<Group>| {
+            self.started.values().any(|started| Arc::ptr_eq(&started.group, group) && started.is_over())
+        };
+        let runs = self.groups.iter().filter_map(Weak::upgrade).any(|group| !group_is_over(&group));
+        runs.then_some("a program runs, or has written what was not read")
+    }
+
+    fn save(&self) -> Option<serde_json::Value> {
+        let running = self.started.iter().filter(|(_, started)| !started.is_over()).map(|(process, _)| process);
+        let running = running.chain(&self.lost).copied().take(LOST_MAX).collect();
+        // Numbers that a heap may still have are given to no other.
+        if self.last == 0 { None } else { serde_json::to_value(Saved { last: self.last, running }).ok() }
+    }
+
+    fn restore(&mut self, saved: serde_json::Value) -> Answer<()> {
+        let Saved { last, running } = read_saved("exec", saved)?;
+        if running.len() > LOST_MAX {
+            return Err(unusable("exec"));
+        }
+        (self.last, self.lost) = (last, running);
+        Ok(())
     }
 
     fn run_ended(&mut self) {
         self.started.clear();
+        self.lost.clear();
         for group in self.groups.drain(..).filter_map(|group| group.upgrade()) {
             group.signal(Signal::KILL);
         }
@@ -163,6 +204,13 @@ struct Started {
     /// Under a lock, because work that waits for what it does has it meanwhile.
     process: Arc<Mutex<Process>>,
     group: Arc<Group>,
+}
+
+impl Started {
+    /// It has said that it has ended. Whoever waits for what it does has it meanwhile: then it has not.
+    fn is_over(&self) -> bool {
+        self.process.try_lock().is_ok_and(|process| process.is_over())
+    }
 }
 
 type Given = (String, Vec<String>, Options);
@@ -236,7 +284,7 @@ impl Programs {
     fn spawn(&mut self, given: Given) -> Answer<u32> {
         let process = self.start(given, false)?;
         // Nobody asks for more of those that said that they have ended.
-        self.started.retain(|_, started| started.process.try_lock().map_or(true, |process| !process.is_over()));
+        self.started.retain(|_, started| !started.is_over());
         self.last = self.last.wrapping_add(1);
         let group = Arc::clone(&process.group);
         self.started.insert(self.last, Started { process: Arc::new(Mutex::new(process)), group });
@@ -244,7 +292,10 @@ impl Programs {
     }
 
     fn started(&self, process: u32) -> Answer<&Started> {
-        let unknown = || Failure::new("ESRCH", format!("ESRCH: no such process, {process}"));
+        let unknown = || match self.lost.contains(&process) {
+            true => interrupted("the program"),
+            false => Failure::new("ESRCH", format!("ESRCH: no such process, {process}")),
+        };
         self.started.get(&process).ok_or_else(unknown)
     }
 }
@@ -431,5 +482,28 @@ impl Traffic for Said {
             Said::Stdout(data) | Said::Stderr(data) => data.len(),
             Said::Ended(_) => 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Surroundings;
+    use crate::sandbox::Setup;
+
+    #[test]
+    fn what_ran_in_another_process_was_interrupted() {
+        let mut host = Host::new(Setup::default(), &[], Arc::default(), Surroundings::default()).unwrap();
+        let saved = BTreeMap::from([("exec".to_owned(), serde_json::json!({"last": 4, "running": [3]}))]);
+        host.restore_states(saved.clone());
+        assert_eq!(host.save_states(), saved);
+        let programs = host.state::<Programs>().unwrap();
+        let code = |programs: &Programs, process| programs.started(process).err().unwrap().code;
+        assert_eq!([2, 3].map(|process| code(programs, process)), ["ESRCH", "INTERRUPTED"]);
+        assert_eq!((programs.last, State::pins(programs)), (4, None));
+        assert_eq!(host.save_states(), saved);
+        host.end();
+        let programs = host.state::<Programs>().unwrap();
+        assert_eq!(code(programs, 3), "ESRCH");
     }
 }

@@ -9,7 +9,7 @@ mod origin;
 mod secrets;
 mod send;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 use wasmtime::component::{ComponentType, Lift, Lower, WasmList};
@@ -26,7 +26,10 @@ use wasmtime::component::{ComponentType, Lift, Lower, WasmList};
 pub use address::{Network, NetworkError};
 pub use origin::Origin;
 
-use super::{Answer, Facade, Failure, Interface, Linking, Module, State, Store, Traffic, always, read_grant};
+use super::{
+    Answer, Facade, Failure, Interface, Linking, Module, State, Store, Traffic, always, interrupted, read_grant,
+    read_saved, unusable,
+};
 use crate::host::Host;
 use crate::services::Services;
 use body::Body;
@@ -218,7 +221,19 @@ struct Shared {
     bodies: Mutex<HashMap<u32, Arc<tokio::sync::Mutex<Body>>>>,
     cancels: Mutex<HashMap<u32, Arc<Notify>>>,
     last: AtomicU32,
+    /// Bodies that were open in another process: what a heap still has of them is no answer's end.
+    lost: Mutex<BTreeSet<u32>>,
 }
+
+/// What a snapshot has of them.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    last: u32,
+    open: BTreeSet<u32>,
+}
+
+/// Bodies that a snapshot keeps as lost, the latest: those that no script asks for again stay among them.
+const LOST_MAX: usize = 1_000;
 
 impl State for Fetch {
     const MODULE: &'static str = "fetch";
@@ -241,7 +256,30 @@ impl State for Fetch {
             bodies: Mutex::default(),
             cancels: Mutex::default(),
             last: AtomicU32::new(0),
+            lost: Mutex::default(),
         })))
+    }
+
+    fn pins(&self) -> Option<&'static str> {
+        // Until its time is up: what nobody reads pins no longer than that.
+        (!self.0.bodies().is_empty()).then_some("the body of an answer is not read to its end")
+    }
+
+    fn save(&self) -> Option<serde_json::Value> {
+        let open: BTreeSet<u32> = self.0.bodies().keys().chain(&*self.0.lost()).copied().collect();
+        let open = open.into_iter().rev().take(LOST_MAX).collect();
+        let saved = Saved { last: self.0.last.load(Ordering::Relaxed), open };
+        if saved.last == 0 { None } else { serde_json::to_value(saved).ok() }
+    }
+
+    fn restore(&mut self, saved: serde_json::Value) -> Answer<()> {
+        let Saved { last, open } = read_saved("fetch", saved)?;
+        if open.len() > LOST_MAX {
+            return Err(unusable("fetch"));
+        }
+        self.0.last.store(last, Ordering::Relaxed);
+        *self.0.lost() = open;
+        Ok(())
     }
 }
 
@@ -275,8 +313,10 @@ fn link(fetch: &mut Linking<'_>) -> wasmtime::Result<()> {
     fetch.asynchronous("read", |store, (handle,): (u32,)| {
         let found = store.data_mut().state::<Fetch>().and_then(|fetch| {
             let body = fetch.0.bodies().get(&handle).cloned();
-            let body =
-                body.ok_or_else(|| Failure::new("EBADF", "the body was closed: it took too long, or was given up"))?;
+            let body = body.ok_or_else(|| match fetch.0.lost().remove(&handle) {
+                true => interrupted("reading the body"),
+                false => Failure::new("EBADF", "the body was closed: it took too long, or was given up"),
+            })?;
             Ok((Arc::clone(&fetch.0), body))
         });
         Ok(found.map(|(shared, body)| async move {
@@ -290,6 +330,7 @@ fn link(fetch: &mut Linking<'_>) -> wasmtime::Result<()> {
     fetch.function("close", |store, (handle,): (u32,)| {
         if let Ok(fetch) = store.data_mut().state::<Fetch>() {
             fetch.0.bodies().remove(&handle);
+            fetch.0.lost().remove(&handle);
         }
         Ok(())
     })?;
@@ -317,6 +358,10 @@ impl Shared {
         self.bodies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn lost(&self) -> MutexGuard<'_, BTreeSet<u32>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn cancels(&self) -> MutexGuard<'_, HashMap<u32, Arc<Notify>>> {
         self.cancels.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -341,5 +386,23 @@ async fn expire(shared: Weak<Shared>, handle: u32, deadline: Instant) {
     tokio::time::sleep_until(deadline).await;
     if let Some(shared) = shared.upgrade() {
         shared.bodies().remove(&handle);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Surroundings;
+    use crate::sandbox::Setup;
+
+    #[test]
+    fn bodies_of_another_process_stay_lost() {
+        let mut host = Host::new(Setup::default(), &[], Arc::default(), Surroundings::default()).unwrap();
+        let saved = BTreeMap::from([("fetch".to_owned(), serde_json::json!({"last": 4, "open": [1, 3]}))]);
+        host.restore_states(saved.clone());
+        let fetch = host.state::<Fetch>().unwrap();
+        assert_eq!((fetch.0.last.load(Ordering::Relaxed), State::pins(fetch)), (4, None));
+        assert_eq!(*fetch.0.lost(), BTreeSet::from([1, 3]));
+        assert_eq!(host.save_states(), saved);
     }
 }

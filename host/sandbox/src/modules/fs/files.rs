@@ -1,11 +1,10 @@
 //! Files: whole, and by handles.
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::beneath::{Done, Opening, is_same};
+use super::handles::{self, Open};
 use super::text;
 use super::types::{Content, Encoding};
 use super::{Check, Shared, go_on};
@@ -13,10 +12,6 @@ use crate::root::PathError;
 
 /// What is done between two looks at the meter.
 const CHUNK_BYTES: usize = 1 << 20;
-/// Files that a session may have open by handles.
-pub(super) const HANDLES_MAX: usize = 64;
-/// The first handle: the ones before are a process's standard streams elsewhere.
-const HANDLE_FIRST: u32 = 3;
 /// Largest size and position, bytes.
 pub(super) const FILE_BYTES_MAX: u64 = 1 << 40;
 
@@ -124,50 +119,15 @@ fn resize(files: &Shared, file: &File, size: u64, call: &'static str, path: &str
     file.set_len(size).map_err(io)
 }
 
-/// A file that a script has open. Path, way and position are enough to open it again in another process.
-#[derive(Debug)]
-struct Open {
-    path: String,
-    how: Opening,
-    position: u64,
-    file: File,
-}
-
-/// The open files of a session.
-#[derive(Debug, Default)]
-pub(super) struct Handles(Mutex<BTreeMap<u32, Arc<Mutex<Open>>>>);
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn unknown(call: &'static str, handle: u32) -> PathError {
-    PathError::new("EBADF", "bad file descriptor", call, &handle.to_string())
-}
-
-impl Handles {
-    fn get(&self, handle: u32, call: &'static str) -> Done<Arc<Mutex<Open>>> {
-        locked(&self.0).get(&handle).cloned().ok_or_else(|| unknown(call, handle))
-    }
-}
-
 pub(super) fn open(files: &Shared, (path, how): (String, super::types::How), _: Check<'_>) -> Done<u32> {
     let how = how.opening();
-    let full = || PathError::new("EMFILE", format!("a session has at most {HANDLES_MAX} files open"), "open", &path);
-    if locked(&files.handles.0).len() >= HANDLES_MAX {
-        return Err(full());
-    }
+    files.handles.room(&path)?;
     let file = files.beneath()?.open(&path, how, &files.quota, "open")?;
-    let mut open = locked(&files.handles.0);
-    let free = (HANDLE_FIRST..).take(HANDLES_MAX).find(|handle| !open.contains_key(handle)).ok_or_else(full)?;
-    // Opened again it neither makes nor empties anything.
-    let again = Opening { create: false, exclusive: false, truncate: false, ..how };
-    open.insert(free, Arc::new(Mutex::new(Open { path, how: again, position: 0, file })));
-    Ok(free)
+    files.handles.add(Open::new(path, how, file))
 }
 
 pub(super) fn close(files: &Shared, (handle,): (u32,), _: Check<'_>) -> Done<()> {
-    locked(&files.handles.0).remove(&handle).map(drop).ok_or_else(|| unknown("close", handle))
+    files.handles.remove(handle)
 }
 
 pub(super) fn read(
@@ -176,13 +136,14 @@ pub(super) fn read(
     check: Check<'_>,
 ) -> Done<Vec<u8>> {
     let open = files.handles.get(handle, "read")?;
-    let mut open = locked(&open);
-    let Open { path, how, position: own, file } = &mut *open;
+    let _turn = open.turn();
+    let Open { path, how, .. } = &*open;
     if !how.read {
-        return Err(unknown("read", handle));
+        return Err(handles::unknown("read", handle));
     }
+    let file = open.file(files)?;
     let io = |error| PathError::io(&error, "read", path);
-    let mut at = position.unwrap_or(*own).min(FILE_BYTES_MAX);
+    let mut at = position.unwrap_or_else(|| open.position()).min(FILE_BYTES_MAX);
     // What the file has is allocated, and not what the script names.
     let there = file.metadata().map_err(io)?.len().saturating_sub(at);
     let most = there.min(length.into()).min(files.bytes_max as u64);
@@ -201,7 +162,7 @@ pub(super) fn read(
     }
     bytes.truncate(filled);
     if position.is_none() {
-        *own = at;
+        open.set_position(at);
     }
     Ok(bytes)
 }
@@ -212,14 +173,15 @@ pub(super) fn write(
     check: Check<'_>,
 ) -> Done<u32> {
     let open = files.handles.get(handle, "write")?;
-    let mut open = locked(&open);
-    let Open { path, how, position: own, file } = &mut *open;
+    let _turn = open.turn();
+    let Open { path, how, .. } = &*open;
     if !how.write && !how.append {
-        return Err(unknown("write", handle));
+        return Err(handles::unknown("write", handle));
     }
+    let file = open.file(files)?;
     let data = data.bytes();
     let io = |error| PathError::io(&error, "write", path);
-    let mut at = position.unwrap_or(*own);
+    let mut at = position.unwrap_or_else(|| open.position());
     if at.saturating_add(data.len() as u64) > FILE_BYTES_MAX {
         return Err(PathError::new("EFBIG", format!("a file has at most {FILE_BYTES_MAX} bytes"), "write", path));
     }
@@ -227,7 +189,7 @@ pub(super) fn write(
     files.quota.bytes(hole.saturating_add(data.len() as u64), "write", path)?;
     for chunk in data.chunks(CHUNK_BYTES) {
         if how.append {
-            (&*file).write_all(chunk).map_err(io)?;
+            (&mut &*file).write_all(chunk).map_err(io)?;
         } else {
             file.write_all_at(chunk, at).map_err(io)?;
             at += chunk.len() as u64;
@@ -235,22 +197,22 @@ pub(super) fn write(
         go_on(check, "write", path)?;
     }
     if position.is_none() {
-        *own = at;
+        open.set_position(at);
     }
     Ok(u32::try_from(data.len()).unwrap_or(u32::MAX))
 }
 
 pub(super) fn stat_open(files: &Shared, (handle,): (u32,), _: Check<'_>) -> Done<super::types::Stats> {
     let open = files.handles.get(handle, "fstat")?;
-    let open = locked(&open);
-    super::tree::stats(&open.file, "fstat", &open.path)
+    let _turn = open.turn();
+    super::tree::stats(open.file(files)?, "fstat", &open.path)
 }
 
 pub(super) fn truncate_open(files: &Shared, (handle, size): (u32, u64), _: Check<'_>) -> Done<()> {
     let open = files.handles.get(handle, "ftruncate")?;
-    let open = locked(&open);
+    let _turn = open.turn();
     if !open.how.write {
-        return Err(unknown("ftruncate", handle));
+        return Err(handles::unknown("ftruncate", handle));
     }
-    resize(files, &open.file, size, "ftruncate", &open.path)
+    resize(files, open.file(files)?, size, "ftruncate", &open.path)
 }

@@ -2,6 +2,7 @@
 mod beneath;
 mod files;
 mod grant;
+mod handles;
 mod quota;
 mod text;
 mod tree;
@@ -10,13 +11,16 @@ mod types;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use wasmtime::component::{ComponentNamedList, ComponentType, Lift, Lower, WasmStr};
 
 use self::beneath::{Beneath, Done, Need};
 use self::grant::Grant;
 use self::quota::Quota;
-use super::{Answer, Facade, Failure, Interface, Linking, Module, State, Traffic, always, grant_of};
+use super::{
+    Answer, Facade, Failure, Interface, Linking, Module, State, Traffic, always, grant_of, read_saved, unusable,
+};
 use crate::host::Host;
 use crate::limits::{Verdict, host_text_bytes};
 use crate::root::PathError;
@@ -32,7 +36,7 @@ pub(super) static MODULE: Module = Module {
     check_grant: grant_of::<Grant>,
     limits: &[
         ("path_bytes_max", 4_096, "a longer path is refused with ENAMETOOLONG"),
-        ("handles_max", files::HANDLES_MAX as u64, "open files of a session; another is refused with EMFILE"),
+        ("handles_max", handles::HANDLES_MAX as u64, "open files of a session; another is refused with EMFILE"),
         ("file_bytes_max", files::FILE_BYTES_MAX, "what would make a file larger is refused with EFBIG"),
         (
             "read_mb_base",
@@ -66,12 +70,19 @@ fn go_on(check: Check<'_>, call: &'static str, path: &str) -> Done<()> {
 /// A session's files.
 struct Files(Arc<Shared>);
 
+/// What a snapshot has of them.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    quota: quota::Left,
+    open: Vec<handles::Saved>,
+}
+
 /// What work on other threads shares with the session.
 struct Shared {
     /// None: the session has no root.
     beneath: Option<Beneath>,
     quota: Quota,
-    handles: files::Handles,
+    handles: handles::Handles,
     work: Arc<Semaphore>,
     /// Largest text or data that goes into the guest at once.
     bytes_max: usize,
@@ -86,10 +97,25 @@ impl State for Files {
         Ok(Files(Arc::new(Shared {
             beneath: host.root.clone().map(|root| Beneath::new(root, access, roots)),
             quota: Quota::new(quota_kb, files_max),
-            handles: files::Handles::default(),
+            handles: handles::Handles::default(),
             work: Arc::new(Semaphore::new(WORK_MAX)),
             bytes_max: host_text_bytes(host.meter.limits().mem_mb),
         })))
+    }
+
+    fn save(&self) -> Option<serde_json::Value> {
+        let Shared { beneath, quota, handles, .. } = &*self.0;
+        let saved = Saved { quota: quota.save(), open: handles.save(beneath.as_ref()) };
+        serde_json::to_value(saved).ok()
+    }
+
+    fn restore(&mut self, saved: serde_json::Value) -> Answer<()> {
+        let Saved { quota, open } = read_saved("fs", saved)?;
+        // Nobody shares it yet.
+        let shared = Arc::get_mut(&mut self.0).ok_or_else(|| unusable("fs"))?;
+        shared.handles = handles::Handles::restored(open).ok_or_else(|| unusable("fs"))?;
+        shared.quota.restore(quota);
+        Ok(())
     }
 }
 

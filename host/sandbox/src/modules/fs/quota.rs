@@ -1,6 +1,8 @@
 //! What one session may write: counted as it writes, so that no tree is ever walked for it.
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::{Deserialize, Serialize};
+
 use super::beneath::Done;
 use crate::root::PathError;
 
@@ -12,10 +14,33 @@ pub(super) struct Quota {
     files: AtomicU64,
 }
 
+/// The same in a snapshot; None: it is not counted.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Left {
+    bytes: Option<u64>,
+    files: Option<u64>,
+}
+
 impl Quota {
     pub(super) fn new(quota_kb: Option<u64>, files_max: Option<u64>) -> Quota {
         let bytes = quota_kb.map_or(u64::MAX, |kb| kb.saturating_mul(1_024));
         Quota { bytes: AtomicU64::new(bytes), files: AtomicU64::new(files_max.unwrap_or(u64::MAX)) }
+    }
+
+    pub(super) fn save(&self) -> Left {
+        let left = |counter: &AtomicU64| match counter.load(Ordering::Relaxed) {
+            u64::MAX => None,
+            left => Some(left),
+        };
+        Left { bytes: left(&self.bytes), files: left(&self.files) }
+    }
+
+    /// What was left in another process; never more than is granted now.
+    pub(super) fn restore(&mut self, left: Left) {
+        for (counter, left) in [(&mut self.bytes, left.bytes), (&mut self.files, left.files)] {
+            let counter = counter.get_mut();
+            *counter = left.map_or(*counter, |left| left.min(*counter));
+        }
     }
 
     /// Takes `bytes`, before they are written.
