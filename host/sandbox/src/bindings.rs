@@ -228,8 +228,7 @@ impl Guest {
         (event, data): (&str, Option<&str>),
         value_max: u32,
     ) -> wasmtime::Result<Outcome> {
-        let wake =
-            self.instance.get_typed_func::<(&str, Option<&str>, u32), (Outcome,)>(&mut *store, exports.wake)?;
+        let wake = self.instance.get_typed_func::<(&str, Option<&str>, u32), (Outcome,)>(&mut *store, exports.wake)?;
         Ok(wake.call(store, (event, data, value_max))?.0)
     }
 

@@ -78,7 +78,8 @@ pub(crate) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     })?;
     control.func_wrap("checkpoint", |mut store: StoreContextMut<'_, Host>, (): ()| {
         let host = store.data_mut();
-        let refused = (!host.durable).then(|| "sessions of this template are not stored (runtime.durability)".to_owned());
+        let refused =
+            (!host.durable).then(|| "sessions of this template are not stored (runtime.durability)".to_owned());
         Ok((host.tickets.checkpoint(refused).unwrap_or(0),))
     })?;
     control.func_wrap("checkpointed", |mut store: StoreContextMut<'_, Host>, (ticket,): (u32,)| {

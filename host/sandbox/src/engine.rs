@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use model::ModuleName;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::oneshot;
+use uuid::Uuid;
 use wasmtime::{Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 use crate::Registry;
@@ -19,6 +20,7 @@ use crate::limits::wasm_memory_bytes;
 use crate::modules::{self, Module};
 use crate::sandbox::Ran;
 use crate::services::Policy;
+use crate::snapshot::{self, RestoreError, Snapshot};
 use crate::threads::{Threads, WASM_STACK_BYTES};
 use crate::turn::Turn;
 
@@ -158,6 +160,17 @@ impl Engine {
         modules.dedup_by_key(|module| module.name);
         let hash = self.0.builder.hash(&modules, &recipe.libraries);
         Ok((modules, hash))
+    }
+
+    /// The stored heap `of` under other names: snapshots without pages that build on it. `image`: that of its session.
+    pub fn copies(
+        &self,
+        image: &str,
+        of: (Uuid, &[u8]),
+        depth: u32,
+        ids: &[Uuid],
+    ) -> Result<Vec<Snapshot>, RestoreError> {
+        snapshot::copy(self.0.builder.snapshot_key(), image, of, depth, ids)
     }
 
     /// Runs `job` on one of the guest threads, the only ones with stacks for it.

@@ -69,7 +69,8 @@ impl Host {
         surroundings: Surroundings,
     ) -> Result<Self, Error> {
         let Surroundings { runtime, policy, snapshot_key: _ } = surroundings;
-        let Setup { settings: Settings { limits, resolver, runtime: switches }, root, grants, services, durable } = setup;
+        let Setup { settings: Settings { limits, resolver, runtime: switches }, root, grants, services, durable } =
+            setup;
         modules::check(&grants)?;
         let bytes_max = crate::limits::wasm_memory_bytes(limits.mem_mb);
         let audited = |module: &Module| {

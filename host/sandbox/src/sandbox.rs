@@ -177,7 +177,9 @@ impl Sandbox {
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(Sandbox { inner: Box::new(Inner { store, guest, image, started: false, past: None, lingers: false, _slot: slot }) })
+        Ok(Sandbox {
+            inner: Box::new(Inner { store, guest, image, started: false, past: None, lingers: false, _slot: slot }),
+        })
     }
 
     /// The image that it was started from.

@@ -64,6 +64,8 @@ pub struct Snapshot {
     pub depth: u32,
     /// Pages of 4 KiB that it has.
     pub pages: u32,
+    /// When its next timer is due, microseconds since 1970.
+    pub timer_due: Option<u64>,
     /// Sealed and compressed.
     pub bytes: Vec<u8>,
 }
@@ -178,17 +180,8 @@ impl Sandbox {
         let Changes { pages, runs } = changes(bytes, base, before, full);
         let count = runs.iter().map(|(_, count)| count).sum();
         let header = Header { memory_pages, stack_pointer, runs, tickets, states };
-        let text = serde_json::to_vec(&header).map_err(|error| Error::internal("taking a snapshot", error))?;
-        if text.len() > HEADER_BYTES_MAX {
-            return Err(Error::internal("taking a snapshot", "modules and timers hold too much"));
-        }
-        let mut raw = Vec::with_capacity(4 + text.len() + count as usize * PAGE);
-        raw.extend((text.len() as u32).to_le_bytes());
-        raw.extend(&text);
-        for &(first, count) in &header.runs {
-            let start = first as usize * PAGE;
-            raw.extend(&bytes[start..start + count as usize * PAGE]);
-        }
+        let timer_due = header.tickets.next_due();
+        let raw = write(&header, bytes)?;
         let past = inner.past.take().filter(|_| !full);
         let parent_seal = past.as_ref().map_or([0; SEAL_LEN], |past| past.seal);
         let (bytes, seal) = close(inner.image.key(), inner.image.hash(), id, &parent_seal, &raw)?;
@@ -197,7 +190,7 @@ impl Sandbox {
         let (full_bytes, since_full) =
             past.as_ref().map_or((stored, 0), |past| (past.full_bytes, past.since_full + stored));
         inner.past = Some(Past { id, seal, depth, full_bytes, since_full, pages });
-        Ok(Snapshot { id, parent, depth, pages: count, bytes })
+        Ok(Snapshot { id, parent, depth, pages: count, timer_due, bytes })
     }
 
     /// The last snapshot did not get to where it was meant to go: the next one is whole.
@@ -227,7 +220,8 @@ struct Changes {
 fn changes(memory: &[u8], base: &Base, before: &[(u32, u64)], full: bool) -> Changes {
     let all = std::iter::once(0..memory.len());
     let written: Vec<_> = pagemap::written(memory).unwrap_or_else(|| all.collect());
-    let mut written = written.into_iter().flat_map(|range| (range.start / PAGE) as u32..range.end.div_ceil(PAGE) as u32);
+    let mut written =
+        written.into_iter().flat_map(|range| (range.start / PAGE) as u32..range.end.div_ceil(PAGE) as u32);
     let mut before = before.iter().copied().peekable();
     let (mut pages, mut runs): (Vec<(u32, u64)>, Vec<(u32, u32)>) = (Vec::new(), Vec::new());
     let mut next = written.next();
@@ -308,7 +302,10 @@ fn open(
     if builds_on != parent {
         return Err(damaged("it builds on another than the one before it"));
     }
-    let raw = zstd::bulk::decompress(body, raw_max).map_err(|_| damaged("it can't be unpacked"))?;
+    let len = zstd::zstd_safe::get_frame_content_size(body).ok().flatten();
+    let len = len.and_then(|len| usize::try_from(len).ok()).filter(|len| *len <= raw_max);
+    let raw = zstd::bulk::decompress(body, len.ok_or(damaged("it is larger than it may be"))?);
+    let raw = raw.map_err(|_| damaged("it can't be unpacked"))?;
     Ok((*found, raw))
 }
 
@@ -321,6 +318,45 @@ fn read(raw: &[u8]) -> Option<(Header, &[u8])> {
         u64::from(first) + u64::from(count) <= u64::from(header.memory_pages) * u64::from(PAGES_PER_WASM_PAGE)
     };
     (pages.len() == count.checked_mul(PAGE)? && header.runs.iter().all(fits)).then_some((header, pages))
+}
+
+/// The same heap under another name, as a snapshot with no pages that builds on it: what a fork or a rewound session begins
+/// with.
+pub(crate) fn copy(
+    key: &SnapshotKey,
+    image: &str,
+    (of, bytes): (Uuid, &[u8]),
+    depth: u32,
+    ids: &[Uuid],
+) -> Result<Vec<Snapshot>, RestoreError> {
+    let damaged = RestoreError::Damaged;
+    let parent = bytes.get(SEAL_LEN..).and_then(|rest| rest.first_chunk()).ok_or(damaged("it is cut short"))?;
+    let (parent, raw) = open(key, image, of, parent, bytes, usize::MAX)?;
+    let (header, _) = read(&raw).ok_or(damaged("it is not what this version writes"))?;
+    let timer_due = header.tickets.next_due();
+    let raw = write(&Header { runs: Vec::new(), ..header }, &[])?;
+    let copy = |id: &Uuid| {
+        let (bytes, _) = close(key, image, *id, &parent, &raw)?;
+        Ok(Snapshot { id: *id, parent: Some(of), depth: depth + 1, pages: 0, timer_due, bytes })
+    };
+    ids.iter().map(copy).collect()
+}
+
+fn write(header: &Header, memory: &[u8]) -> Result<Vec<u8>, Error> {
+    let failed = |why: &dyn std::fmt::Display| Error::internal("taking a snapshot", why);
+    let text = serde_json::to_vec(header).map_err(|error| failed(&error))?;
+    if text.len() > HEADER_BYTES_MAX {
+        return Err(failed(&"modules and timers hold too much"));
+    }
+    let count: usize = header.runs.iter().map(|(_, count)| *count as usize).sum();
+    let mut raw = Vec::with_capacity(4 + text.len() + count * PAGE);
+    raw.extend((text.len() as u32).to_le_bytes());
+    raw.extend(&text);
+    for &(first, count) in &header.runs {
+        let start = first as usize * PAGE;
+        raw.extend(&memory[start..start + count as usize * PAGE]);
+    }
+    Ok(raw)
 }
 
 /// A stored heap in one piece.
@@ -393,7 +429,9 @@ impl Image {
         }
         let max = inner.store.data().memory.bytes_max;
         if !memory.grow_to(&mut inner.store, *memory_pages).map_err(Error::from)? {
-            return Err(Error::internal("bringing a heap back", format!("its memory does not fit into {max} bytes")).into());
+            return Err(
+                Error::internal("bringing a heap back", format!("its memory does not fit into {max} bytes")).into()
+            );
         }
         for (first, bytes) in whole.pieces() {
             memory.write(&mut inner.store, first * PAGE as u32, bytes).map_err(Error::from)?;
@@ -510,7 +548,8 @@ mod tests {
         // The same data directory, as a process that starts anew has it.
         let second = engine(dir.path());
         let sandbox = resume(&second, &chain).unwrap();
-        let source = "settle('all'); [next(), box.add(2), map.get(box), step.next(4).value, Math.random() !== RANDOM].join()";
+        let source =
+            "settle('all'); [next(), box.add(2), map.get(box), step.next(4).value, Math.random() !== RANDOM].join()";
         let source: &'static str = Box::leak(source.replace("RANDOM", &random).into_boxed_str());
         let (sandbox, answer) = run(&second, sandbox, source);
         assert_eq!(answer, "3,42,found,8,true");

@@ -20,7 +20,10 @@ pub(crate) const CALLS_MAX: usize = 1_000;
 type Result = Box<dyn Any + Send>;
 
 enum Waiting {
-    Timer { due: Instant, period: Option<Duration> },
+    Timer {
+        due: Instant,
+        period: Option<Duration>,
+    },
     Call(AbortHandle),
     /// A checkpoint that was asked for.
     Checkpoint,
@@ -39,6 +42,13 @@ pub(crate) struct SavedTickets {
     lost: Vec<u32>,
     /// Checkpoints that the script waits for: this one, for all it knows.
     checkpoints: Vec<u32>,
+}
+
+impl SavedTickets {
+    /// When the next timer is due, microseconds since 1970.
+    pub(crate) fn next_due(&self) -> Option<u64> {
+        self.timers.iter().map(|timer| timer.due).min()
+    }
 }
 
 /// Times are microseconds.

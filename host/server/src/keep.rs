@@ -1,6 +1,4 @@
 //! What a session leaves on the disk: snapshots of its heap, stored as checkpoints.
-use std::time::Instant;
-
 use model::{CheckpointId, CheckpointKind, Durability, ExecutionId, Timestamp};
 use sandbox::{Sandbox, Snapshot};
 use store::{NewCheckpoint, Retention};
@@ -29,15 +27,14 @@ impl Keep {
 
     /// The heap as a row. Call it on a guest thread.
     pub(crate) fn snapshot(&self, sandbox: &mut Sandbox) -> Result<NewCheckpoint, sandbox::Error> {
-        let snapshot = sandbox.snapshot(Uuid::now_v7())?;
-        let wake_at = sandbox.next_timer().filter(|_| self.background).map(on_the_clock);
-        Ok(row(snapshot, CheckpointKind::Run, wake_at))
+        Ok(row(sandbox.snapshot(Uuid::now_v7())?, CheckpointKind::Run, self.background))
     }
 }
 
-/// A snapshot as a row.
-pub(crate) fn row(snapshot: Snapshot, kind: CheckpointKind, wake_at: Option<Timestamp>) -> NewCheckpoint {
-    let Snapshot { id, parent, depth, pages, bytes } = snapshot;
+/// A snapshot as a row. `wakes`: its timers are to wake the session.
+pub(crate) fn row(snapshot: Snapshot, kind: CheckpointKind, wakes: bool) -> NewCheckpoint {
+    let Snapshot { id, parent, depth, pages, timer_due, bytes } = snapshot;
+    let wake_at = timer_due.filter(|_| wakes).map(|due| Timestamp::from_micros(i64::try_from(due).unwrap_or(i64::MAX)));
     NewCheckpoint {
         id: id.into(),
         parent: parent.map(CheckpointId::from),
@@ -49,12 +46,6 @@ pub(crate) fn row(snapshot: Snapshot, kind: CheckpointKind, wake_at: Option<Time
         created_at: clock::now(),
         body: bytes,
     }
-}
-
-fn on_the_clock(then: Instant) -> Timestamp {
-    let left = then.saturating_duration_since(Instant::now());
-    let left = i64::try_from(left.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_micros(clock::now().as_micros().saturating_add(left))
 }
 
 impl Runner {

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use model::{
     CheckpointId, Durability, ErrorCode, Execution, ExecutionId, ExecutionStatus, Session as Row, SessionId,
-    SessionStatus, StartupFile,
-    TenantId,
+    SessionStatus, StartupFile, TenantId,
 };
 use sandbox::{Engine, Sandbox};
 use store::{NewSession, Store, WholeTemplate};
@@ -415,5 +414,4 @@ impl Shared {
             Err(error) => error.into(),
         }
     }
-
 }

@@ -256,7 +256,7 @@ impl Nursery {
     }
 }
 
-fn stays(id: SessionId, why: Awake) -> Fault {
+pub(crate) fn stays(id: SessionId, why: Awake) -> Fault {
     let fault = match why {
         Awake::Busy => Fault::new(ErrorCode::SessionBusy, "Session is busy"),
         Awake::Pinned(what) => Fault::new(

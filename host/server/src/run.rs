@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use model::{
-    Durability, ErrorCode, Exception, Execution, ExecutionId, ExecutionKind, ExecutionStatus, Payload, RelPath, RelPathError,
-    SessionId, StartupMode, TenantId,
+    Durability, ErrorCode, Exception, Execution, ExecutionId, ExecutionKind, ExecutionStatus, Payload, RelPath,
+    RelPathError, SessionId, StartupMode, TenantId,
 };
 use sandbox::{Engine, Event, Metrics, Mode, Outcome, Ran, Root, Sandbox, Script, SourceError, Stop, Turn, Waiting};
 use serde_json::value::RawValue;

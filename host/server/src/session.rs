@@ -99,11 +99,21 @@ pub enum Awake {
 
 enum Command {
     Run(Box<Run>),
-    Close { why: Option<String>, answer: oneshot::Sender<Result<Option<Row>, Fault>> },
+    Close {
+        why: Option<String>,
+        answer: oneshot::Sender<Result<Option<Row>, Fault>>,
+    },
     /// Stores the heap if it changed since it was, and answers with the newest checkpoint, if there is any.
-    Checkpoint { turn: OwnedSemaphorePermit, answer: oneshot::Sender<Result<Option<CheckpointId>, Fault>> },
-    /// Leaves memory.
-    Sleep { turn: OwnedSemaphorePermit, answer: oneshot::Sender<Result<(), Awake>> },
+    Checkpoint {
+        turn: OwnedSemaphorePermit,
+        answer: oneshot::Sender<Result<Option<CheckpointId>, Fault>>,
+    },
+    /// Leaves memory, stored or not.
+    Sleep {
+        turn: OwnedSemaphorePermit,
+        store: bool,
+        answer: oneshot::Sender<Result<(), Awake>>,
+    },
 }
 
 struct Run {
@@ -318,18 +328,26 @@ impl Session {
     /// When it was last used, if it is idle and can leave memory.
     pub(crate) fn idle_since(&self) -> Option<Instant> {
         let state = self.0.runs.state();
-        let can_go = self.0.runner.place.keep.is_durable() && state.live.is_empty() && !state.closing && !state.sleeping;
+        let can_go =
+            self.0.runner.place.keep.is_durable() && state.live.is_empty() && !state.closing && !state.sleeping;
         state.last_used.filter(|_| can_go)
     }
 
     /// Has the heap leave memory, once it is stored.
     pub async fn hibernate(&self) -> Result<(), Awake> {
         let session = self.clone();
-        let task = tokio::spawn(async move { session.hibernate_here().await });
+        let task = tokio::spawn(async move { session.sleep(true).await });
         task.await.unwrap_or(Err(Awake::NotStored))
     }
 
-    async fn hibernate_here(self) -> Result<(), Awake> {
+    /// Leaves memory as it is: the session goes on with another heap.
+    pub(crate) async fn leave_unstored(&self) -> Result<(), Awake> {
+        let session = self.clone();
+        let task = tokio::spawn(async move { session.sleep(false).await });
+        task.await.unwrap_or(Err(Awake::NotStored))
+    }
+
+    async fn sleep(self, store: bool) -> Result<(), Awake> {
         if !self.0.runner.place.keep.is_durable() {
             return Err(Awake::NotDurable);
         }
@@ -339,7 +357,7 @@ impl Session {
         // Closed: it has gone just now.
         let Ok(turn) = self.wait_for_turn().await else { return Ok(()) };
         let (answer, answered) = oneshot::channel();
-        if self.0.mailbox.send(Command::Sleep { turn, answer }).await.is_err() {
+        if self.0.mailbox.send(Command::Sleep { turn, store, answer }).await.is_err() {
             return Ok(());
         }
         answered.await.unwrap_or(Err(Awake::NotStored))
@@ -483,7 +501,7 @@ impl Task {
                 Next::Background => sandbox = self.background(heap).await,
                 Next::Checkpoint => sandbox = self.checkpoint(heap).await.map(|(heap, _)| heap),
                 Next::Sleep => match Arc::clone(&self.turn).try_acquire_owned() {
-                    Ok(turn) => match self.sleep(heap, turn).await {
+                    Ok(turn) => match self.sleep(heap, turn, true).await {
                         Ok(()) => return,
                         Err((_, heap)) => sandbox = heap,
                     },
@@ -491,17 +509,19 @@ impl Task {
                     Err(_) => sandbox = Some(heap),
                 },
                 Next::Command(None) => sandbox_dropped(heap).await,
-                Next::Command(Some(Command::Sleep { turn, answer })) => match self.sleep(heap, turn).await {
-                    Ok(()) => {
-                        drop(room);
-                        let _ = answer.send(Ok(()));
-                        return;
+                Next::Command(Some(Command::Sleep { turn, store, answer })) => {
+                    match self.sleep(heap, turn, store).await {
+                        Ok(()) => {
+                            drop(room);
+                            let _ = answer.send(Ok(()));
+                            return;
+                        }
+                        Err((why, heap)) => {
+                            sandbox = heap;
+                            let _ = answer.send(Err(why));
+                        }
                     }
-                    Err((why, heap)) => {
-                        sandbox = heap;
-                        let _ = answer.send(Err(why));
-                    }
-                },
+                }
                 Next::Command(Some(Command::Checkpoint { turn, answer })) => {
                     let stored = match (self.changed, self.stored) {
                         (None, stored) => {
@@ -617,7 +637,8 @@ impl Task {
         } else if sandbox.is_some() {
             self.changed.get_or_insert_with(Instant::now);
         }
-        if sandbox.as_ref().is_some_and(Sandbox::wants_checkpoint) && self.runner.place.keep.is_durable()
+        if sandbox.as_ref().is_some_and(Sandbox::wants_checkpoint)
+            && self.runner.place.keep.is_durable()
             && let Some(heap) = sandbox.take()
         {
             sandbox = self.checkpoint(heap).await.map(|(heap, _)| heap);
@@ -662,12 +683,16 @@ impl Task {
     }
 
     /// Leaves memory; or else the heap, which may be lost, and why it stays.
-    async fn sleep(&mut self, heap: Sandbox, turn: OwnedSemaphorePermit) -> Result<(), (Awake, Option<Sandbox>)> {
-        if let Some(why) = heap.pinned() {
+    async fn sleep(
+        &mut self,
+        mut heap: Sandbox,
+        turn: OwnedSemaphorePermit,
+        store: bool,
+    ) -> Result<(), (Awake, Option<Sandbox>)> {
+        if let Some(why) = heap.pinned().filter(|_| store) {
             return Err((Awake::Pinned(why), Some(heap)));
         }
-        let mut heap = heap;
-        if self.changed.is_some() {
+        if self.changed.is_some() && store {
             heap = match self.checkpoint(heap).await {
                 Some((heap, Ok(_))) => heap,
                 Some((heap, Err(_))) => return Err((Awake::NotStored, Some(heap))),

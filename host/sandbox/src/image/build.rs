@@ -24,6 +24,7 @@ use crate::library::Library;
 use crate::limits::{Stop, js_heap_bytes};
 use crate::modules::Module;
 use crate::sandbox::{Setup, exception, stop_exception};
+use crate::snapshot::SnapshotKey;
 use crate::threads::{JS_STACK_BYTES, guest_thread};
 
 const PURPOSE: &str = "image";
@@ -153,6 +154,10 @@ impl Builder {
             self.disk.prune(EXTENSION, DISK_BYTES_MAX);
         }
         self.finish(hash, Origin::Built, header, &component, modules)
+    }
+
+    pub(crate) fn snapshot_key(&self) -> &SnapshotKey {
+        &self.rooms.1.snapshot_key
     }
 
     fn turn(&self) -> MutexGuard<'_, ()> {

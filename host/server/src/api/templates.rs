@@ -3,9 +3,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::extract::State;
-use model::{Durability, 
-    Capability, ENGINE_QUICKJS, ErrorCode, Limits, Resolver, Runtime, Settings, StartupFile, Template, TemplateId,
-    TenantId, engine_is_supported,
+use model::{
+    Capability, Durability, ENGINE_QUICKJS, ErrorCode, Limits, Resolver, Runtime, Settings, StartupFile, Template,
+    TemplateId, TenantId, engine_is_supported,
 };
 use schemars::JsonSchema;
 use serde::de::Error as _;

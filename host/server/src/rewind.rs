@@ -1,0 +1,142 @@
+//! What a session's stored heaps are good for: going back to one, and going on from one more than once.
+use std::sync::Arc;
+
+use model::{
+    CheckpointId, CheckpointKind, CheckpointRow, ErrorCode, Session as Row, SessionId, SessionStatus, TenantId,
+};
+use store::{Chain, Cursor, Fork, NewCheckpoint, Recipe, Wanted};
+use uuid::Uuid;
+
+use crate::clock;
+use crate::fault::Fault;
+use crate::keep;
+use crate::nursery::blocking;
+use crate::recipes::Made;
+use crate::registry::{Registry, Shared};
+use crate::residence::{broken, not_durable, stays};
+use crate::session::Awake;
+
+/// Copies that one request makes at most.
+pub const FORKS_MAX: u32 = 100;
+
+/// What a session is made of, and its heap.
+struct Source {
+    recipe: Recipe,
+    chain: Option<Chain>,
+}
+
+impl Registry {
+    /// Stores a session's heap as it is, once nothing runs. None: it is as its image is.
+    pub async fn checkpoint(&self, tenant: TenantId, id: SessionId) -> Result<Option<CheckpointRow>, Fault> {
+        let work = |session: crate::session::Session| async move { session.checkpoint().await };
+        let Some(checkpoint) = self.with(tenant, id, work).await? else { return Ok(None) };
+        let wanted = Wanted { before: Cursor::START, rows_max: 1 };
+        let newest = self.shared.nursery.store.checkpoints(tenant, id, wanted).await?;
+        Ok(newest.and_then(|page| page.rows.into_iter().find(|row| row.id == checkpoint)))
+    }
+
+    /// Has a session go on from one of its checkpoints, as if nothing had run since. What runs now is not stopped: busy is an
+    /// answer.
+    pub async fn restore(&self, tenant: TenantId, id: SessionId, checkpoint: CheckpointId) -> Result<Row, Fault> {
+        let shared = Arc::clone(&self.shared);
+        let task = tokio::spawn(async move { shared.restore(tenant, id, checkpoint).await });
+        task.await.unwrap_or_else(|panic| Err(Fault::internal(panic)))
+    }
+
+    /// Makes sessions that go on from this one's heap, or from one of its checkpoints, each for itself. They are brought into
+    /// memory when they are used.
+    pub async fn fork(
+        &self,
+        tenant: TenantId,
+        id: SessionId,
+        count: u32,
+        checkpoint: Option<CheckpointId>,
+    ) -> Result<Vec<Row>, Fault> {
+        if count == 0 || count > FORKS_MAX {
+            return Err(Fault::validation(format!("count must be a number from 1 to {FORKS_MAX}")));
+        }
+        // What it has done so far is in its copies.
+        if checkpoint.is_none() && self.get(tenant, id).is_some() {
+            self.with(tenant, id, |session| async move { session.checkpoint().await }).await?;
+        }
+        let shared = Arc::clone(&self.shared);
+        let task = tokio::spawn(async move { shared.fork(tenant, id, count, checkpoint).await });
+        task.await.unwrap_or_else(|panic| Err(Fault::internal(panic)))
+    }
+}
+
+impl Shared {
+    async fn restore(&self, tenant: TenantId, id: SessionId, checkpoint: CheckpointId) -> Result<Row, Fault> {
+        // Nobody brings it back meanwhile.
+        let _turn = self.waking.enter(id).await;
+        let nursery = &self.nursery;
+        let row = nursery.store.session(tenant, id).await?.ok_or_else(|| Fault::session_not_found(id))?;
+        if !matches!(row.status, SessionStatus::Ready | SessionStatus::Crashed) {
+            return Err(Fault::session_not_ready(id));
+        }
+        let source = self.named(tenant, id, checkpoint).await?;
+        let live = nursery.live.map().get(&id).map(|(_, session)| session.clone());
+        if let Some(session) = live {
+            session.leave_unstored().await.map_err(|why: Awake| stays(id, why))?;
+        }
+        let new =
+            self.copies(source, CheckpointKind::Restore, 1).await.map_err(|fault| fault.with("session_id", id))?;
+        let new = new.into_iter().next().ok_or_else(|| Fault::internal("a checkpoint has no heap"))?;
+        Ok(nursery.store.session_restored(tenant, id, new).await?)
+    }
+
+    async fn fork(
+        &self,
+        tenant: TenantId,
+        id: SessionId,
+        count: u32,
+        checkpoint: Option<CheckpointId>,
+    ) -> Result<Vec<Row>, Fault> {
+        let store = &self.nursery.store;
+        let source = match checkpoint {
+            Some(checkpoint) => self.named(tenant, id, checkpoint).await?,
+            None => {
+                let found = store.resumable(tenant, id).await.map_err(|error| broken(id, error))?;
+                let found = found.ok_or_else(|| Fault::session_not_found(id))?;
+                if found.session.status != SessionStatus::Ready {
+                    return Err(Fault::session_not_ready(id));
+                }
+                let recipe = found.recipe.ok_or_else(|| not_durable().with("session_id", id))?;
+                Source { recipe, chain: found.chain }
+            }
+        };
+        let ids: Vec<SessionId> = (0..count).map(|_| Uuid::now_v7().into()).collect();
+        let heaps = self.copies(source, CheckpointKind::Fork, count).await;
+        let heaps = heaps.map_err(|fault| fault.with("session_id", id))?;
+        let mut heaps = heaps.into_iter();
+        let forks = ids.into_iter().map(|id| Fork { id, checkpoint: heaps.next() }).collect();
+        match store.session_forks(tenant, id, checkpoint, forks, clock::now()).await {
+            Err(store::Error::Gone) => Err(Fault::session_not_ready(id)),
+            forks => Ok(forks?),
+        }
+    }
+
+    /// A checkpoint that is in this session's history.
+    async fn named(&self, tenant: TenantId, id: SessionId, checkpoint: CheckpointId) -> Result<Source, Fault> {
+        let found = self.nursery.store.chain(tenant, checkpoint).await.map_err(|error| broken(id, error))?;
+        let found = found.filter(|found| found.session == id).ok_or_else(|| {
+            let message = "Checkpoint not found in the history of this session";
+            Fault::new(ErrorCode::CheckpointNotFound, message).with("session_id", id).with("checkpoint_id", checkpoint)
+        })?;
+        Ok(Source { recipe: found.recipe, chain: Some(found.chain) })
+    }
+
+    /// So many checkpoints of the same heap; none where it is as its image is.
+    async fn copies(&self, source: Source, kind: CheckpointKind, count: u32) -> Result<Vec<NewCheckpoint>, Fault> {
+        let Source { recipe, chain } = source;
+        let wakes = Made::read(&recipe)?.settings.runtime.background;
+        let Some(mut chain) = chain else { return Ok(Vec::new()) };
+        let Some((head, body)) = chain.links.pop() else { return Ok(Vec::new()) };
+        let engine = self.nursery.engine.clone();
+        let ids: Vec<_> = (0..count).map(|_| Uuid::now_v7()).collect();
+        let copies =
+            blocking(move || engine.copies(&recipe.image, (*head.as_uuid(), &body), chain.depth, &ids)).await?;
+        let copies = copies.map_err(|error| self.nursery.restore_fault(&error))?;
+        Ok(copies.into_iter().map(|snapshot| keep::row(snapshot, kind, wakes)).collect())
+    }
+}
