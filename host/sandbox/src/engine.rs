@@ -95,7 +95,8 @@ impl Engine {
         crate::typescript::cache_in(&config.data_dir);
         let work = Work::start()?;
         let policy = Arc::new(config.policy.clone());
-        let surroundings = Surroundings { runtime: Some(work.handle()), policy: policy.clone() };
+        let surroundings =
+            Surroundings { runtime: Some(work.handle()), policy: policy.clone(), ..Surroundings::default() };
         let rooms = (slots.clone(), surroundings);
         let builder = Builder::new(&config.data_dir, rooms, |pool| configure(&config, pool))?;
         let images = Images::default();

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 
 use crate::error::Error;
 use crate::limits::{MemoryLimiter, Meter, Stop};
+use crate::modules::fs::Buffers;
 use crate::modules::{self, Failure, Kept, Module, State};
 use crate::root::Root;
 use crate::sandbox::{Event, Events, ModuleUsage, Setup};
@@ -22,6 +23,8 @@ pub(crate) struct Surroundings {
     pub(crate) runtime: Option<Handle>,
     /// What the operator allows.
     pub(crate) policy: Arc<Policy>,
+    /// What files are read into.
+    pub(crate) buffers: Arc<Buffers>,
 }
 
 /// Store data of one sandbox.
@@ -39,6 +42,7 @@ pub(crate) struct Host {
     pub(crate) services: Services,
     /// What the operator allows.
     pub(crate) policy: Arc<Policy>,
+    pub(crate) buffers: Arc<Buffers>,
     grants: Vec<Grant>,
     /// What modules keep, one of each type.
     states: Vec<(TypeId, Box<dyn Kept>)>,
@@ -61,7 +65,7 @@ impl Host {
         exports: Arc<BTreeMap<String, Vec<String>>>,
         surroundings: Surroundings,
     ) -> Result<Self, Error> {
-        let Surroundings { runtime, policy } = surroundings;
+        let Surroundings { runtime, policy, buffers } = surroundings;
         let Setup { settings: Settings { limits, resolver, runtime: switches }, root, grants, services } = setup;
         modules::check(&grants)?;
         let bytes_max = crate::limits::wasm_memory_bytes(limits.mem_mb);
@@ -82,6 +86,7 @@ impl Host {
             tickets: Tickets::new(runtime, bytes_max, crate::limits::host_text_bytes(limits.mem_mb)),
             services,
             policy,
+            buffers,
             grants,
             states: Vec::new(),
             usage: Vec::new(),
