@@ -106,8 +106,10 @@ mod tests {
         assert_eq!((again.as_ptr(), again.len()), (address, 0));
         let text = buffers.lend_text(String::from_utf8(again).unwrap_or_default());
         drop(text);
-        assert_ne!(buffers.take(3 * BYTES_MIN).as_ptr(), address, "it is too small");
-        assert_eq!(buffers.take(BYTES_MIN).as_ptr(), address);
+        let larger = buffers.take(3 * BYTES_MIN);
+        assert_ne!(larger.as_ptr(), address, "it is too small");
+        let again = buffers.take(BYTES_MIN);
+        assert_eq!(again.as_ptr(), address);
     }
 
     #[test]
@@ -123,6 +125,7 @@ mod tests {
         assert_eq!(buffers.lent().len(), KEPT_MAX);
         let address = larger.as_ptr();
         drop(larger);
-        assert_eq!(buffers.take(4 * BYTES_MIN).as_ptr(), address, "it took another's place");
+        let again = buffers.take(4 * BYTES_MIN);
+        assert_eq!(again.as_ptr(), address, "it took another's place");
     }
 }
