@@ -162,7 +162,7 @@ impl Call {
                 Value::string(char::from_u32(value).unwrap_or('\u{fffd}').encode_utf8(&mut utf8).as_bytes())?
             }
             Slot::Text(block) => Value::string(block.bytes())?,
-            Slot::Bytes(block) => Value::bytes(block.bytes())?,
+            Slot::Bytes(block) => Value::byte_block(block)?,
             Slot::Enum { name, .. } => Value::string(name.as_bytes())?,
             Slot::Js(value) | Slot::List { array: value, .. } => value,
             Slot::Case { form: Form::Option, payload, .. } => {

@@ -8,6 +8,11 @@ use javy::quickjs::qjs;
 
 pub use qjs::{JSContext, JSRuntime};
 
+use crate::memory::Block;
+
+/// From this size on a block of bytes isn't copied.
+const ADOPTED_BYTES_MIN: usize = 16 << 10;
+
 /// A borrowed JavaScript value.
 pub type Raw = qjs::JSValue;
 pub type Atom = qjs::JSAtom;
@@ -134,6 +139,17 @@ impl Value {
     pub fn bytes(bytes: &[u8]) -> Result<Value> {
         // SAFETY: the bytes are copied.
         Value::checked(unsafe { qjs::JS_NewUint8ArrayCopy(context(), bytes.as_ptr(), bytes.len() as _) })
+    }
+
+    /// A Uint8Array of the bytes of a block. A large one becomes the array's own; a small one is copied, so that it lies
+    /// with what else a script has.
+    pub fn byte_block(block: Block) -> Result<Value> {
+        if block.bytes().len() < ADOPTED_BYTES_MIN {
+            return Value::bytes(block.bytes());
+        }
+        let (pointer, length) = block.into_raw();
+        // SAFETY: the engine takes over a block of malloc, which is what it was made with.
+        Value::checked(unsafe { qjs::JS_NewUint8ArrayAdopt(context(), pointer, length as _) })
     }
 
     /// A function whose code is told apart by `magic`.

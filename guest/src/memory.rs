@@ -54,6 +54,12 @@ impl Block {
         unsafe { core::slice::from_raw_parts(self.pointer, self.length) }
     }
 
+    /// The block itself, which is not freed any more.
+    pub fn into_raw(self) -> (*mut u8, usize) {
+        let this = core::mem::ManuallyDrop::new(self);
+        (this.pointer, this.length)
+    }
+
     /// The same bytes with a NUL after them, as QuickJS wants its sources; `None` when there is no memory.
     pub fn into_c_text(mut self) -> Option<CText> {
         let length = self.length;
@@ -108,30 +114,55 @@ impl Drop for Deferred {
     }
 }
 
-/// A place in the static data.
-static STATIC_DATA: u8 = 0;
-
 /// Takes every hole of the heap that a block of 16 bytes or more fits into, and keeps it: the new objects of a session
 /// then share fresh pages, instead of dirtying a page of the image each. Returns the bytes taken.
 pub fn plug_holes() -> u64 {
     const LARGEST: usize = 64 << 10;
     const PAGE: usize = 4096;
+    /// Free at the end of the heap, so that a short script's objects need no more memory from the host.
+    const SPARE: usize = 512 << 10;
     let mut plugged = 0;
     // SAFETY: blocks are only allocated and, when they lie beyond the used heap, freed again.
     unsafe {
-        // Whatever is larger than any hole comes from the end of the heap and shows where that is. A static lies below
-        // the heap, and the largest hole (a library's source, say) is smaller than all that lies above.
-        let below = core::ptr::from_ref(&STATIC_DATA).addr();
-        let whole = core::arch::wasm32::memory_size(0) * (64 << 10) - below;
-        let mark = core::hint::black_box(malloc(whole));
-        free(mark);
-        if mark.is_null() {
-            return 0;
+        let whole = |size: usize| core::hint::black_box(malloc(size - 4));
+        // A block that no hole has room for comes from the end of the heap, and memory grows when that is used up: so the
+        // last one here does. What lies directly before it does as well, or else it is a hole next to no used block, and
+        // there are none. Each block holds the address of the one before.
+        let before = |block: *mut u8| block.cast::<*mut u8>();
+        let memory = core::arch::wasm32::memory_size(0);
+        let mut last: *mut u8 = core::ptr::null_mut();
+        while core::arch::wasm32::memory_size(0) == memory {
+            let block = whole(LARGEST);
+            if block.is_null() {
+                while !last.is_null() {
+                    let block = last;
+                    last = before(block).read();
+                    free(block);
+                }
+                return 0;
+            }
+            before(block).write(last);
+            last = block;
         }
-        let mut size = LARGEST;
+        let mut mark = last;
+        while !last.is_null() {
+            let block = last;
+            last = before(block).read();
+            // whatever was there would be part of every image
+            core::ptr::write_bytes(block, 0, LARGEST - 4);
+            if block == mark {
+                free(block);
+                if last.wrapping_add(LARGEST) == block {
+                    mark = last;
+                }
+            } else {
+                plugged += LARGEST as u64;
+            }
+        }
+        let mut size = LARGEST / 2;
         while size >= 16 {
             loop {
-                let block = malloc(size - 4);
+                let block = whole(size);
                 if block.is_null() {
                     break;
                 }
@@ -139,7 +170,6 @@ pub fn plug_holes() -> u64 {
                     free(block);
                     break;
                 }
-                // whatever was there would be part of every image
                 core::ptr::write_bytes(block, 0, size - 4);
                 plugged += size as u64;
             }
@@ -152,6 +182,7 @@ pub fn plug_holes() -> u64 {
             core::hint::black_box(malloc(rest - 4));
             plugged += rest as u64;
         }
+        free(whole(SPARE));
     }
     plugged
 }

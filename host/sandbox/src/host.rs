@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 
 use crate::error::Error;
 use crate::limits::{MemoryLimiter, Meter, Stop};
+use crate::modules::fs::Buffers;
 use crate::modules::{self, Failure, Kept, Module, State};
 use crate::root::Root;
 use crate::sandbox::{Event, Events, ModuleUsage, Setup};
@@ -25,6 +26,8 @@ pub(crate) struct Surroundings {
     pub(crate) policy: Arc<Policy>,
     /// What stored heaps are sealed with.
     pub(crate) snapshot_key: SnapshotKey,
+    /// What files are read into.
+    pub(crate) buffers: Arc<Buffers>,
 }
 
 /// Store data of one sandbox.
@@ -44,6 +47,7 @@ pub(crate) struct Host {
     pub(crate) policy: Arc<Policy>,
     /// Its heap is stored.
     pub(crate) durable: bool,
+    pub(crate) buffers: Arc<Buffers>,
     grants: Vec<Grant>,
     /// What modules keep, one of each type.
     states: Vec<(TypeId, Box<dyn Kept>)>,
@@ -68,7 +72,7 @@ impl Host {
         exports: Arc<BTreeMap<String, Vec<String>>>,
         surroundings: Surroundings,
     ) -> Result<Self, Error> {
-        let Surroundings { runtime, policy, snapshot_key: _ } = surroundings;
+        let Surroundings { runtime, policy, buffers, snapshot_key: _ } = surroundings;
         let Setup { settings: Settings { limits, resolver, runtime: switches }, root, grants, services, durable } =
             setup;
         modules::check(&grants)?;
@@ -91,6 +95,7 @@ impl Host {
             services,
             durable,
             policy,
+            buffers,
             grants,
             states: Vec::new(),
             saved: BTreeMap::new(),

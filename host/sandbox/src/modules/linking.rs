@@ -252,6 +252,10 @@ impl<T: Traffic> Traffic for std::sync::Arc<T> {
     fn bytes(&self, store: &Store<'_>) -> usize {
         (**self).bytes(store)
     }
+
+    fn kept(&self) -> usize {
+        (**self).kept()
+    }
 }
 
 impl Traffic for Vec<String> {

@@ -16,28 +16,29 @@ const CHUNK_BYTES: usize = 1 << 20;
 pub(super) const FILE_BYTES_MAX: u64 = 1 << 40;
 
 /// The whole of a file.
-pub(super) fn read_file(files: &Shared, (path,): (String,), check: Check<'_>) -> Done<Vec<u8>> {
-    let file = files.beneath()?.open_there(&path, Opening::READ, false, "open")?;
-    read_all(files, file, &path, check)
+pub(super) fn read_file(files: &Shared, (path,): (String,), check: Check<'_>) -> Done<Arc<Vec<u8>>> {
+    Ok(files.buffers.lend_bytes(read_path(files, &path, check)?))
 }
 
 /// The same as text.
-pub(super) fn read_text(files: &Shared, (path, encoding): (String, Encoding), check: Check<'_>) -> Done<String> {
-    let bytes = read_file(files, (path.clone(),), check)?;
-    text::decode(bytes, encoding, files.bytes_max).ok_or_else(|| too_large(files, &path))
+pub(super) fn read_text(files: &Shared, (path, encoding): (String, Encoding), check: Check<'_>) -> Done<Arc<String>> {
+    let bytes = read_path(files, &path, check)?;
+    let text = text::decode(bytes, encoding, files.bytes_max).ok_or_else(|| too_large(files, &path))?;
+    Ok(files.buffers.lend_text(text))
 }
 
 fn too_large(files: &Shared, path: &str) -> PathError {
     PathError::new("EFBIG", format!("file is larger than {} bytes", files.bytes_max), "read", path)
 }
 
-fn read_all(files: &Shared, mut file: File, path: &str, check: Check<'_>) -> Done<Vec<u8>> {
+fn read_path(files: &Shared, path: &str, check: Check<'_>) -> Done<Vec<u8>> {
+    let mut file = files.beneath()?.open_there(path, Opening::READ, false, "open")?;
     let io = |error| PathError::io(&error, "read", path);
     let size = file.metadata().map_err(io)?.len();
     let size = usize::try_from(size).ok().filter(|size| *size <= files.bytes_max);
     let size = size.ok_or_else(|| too_large(files, path))?;
     // One more, so that the end is seen without growing.
-    let mut bytes = Vec::with_capacity(size + 1);
+    let mut bytes = files.buffers.take(size + 1);
     loop {
         let before = bytes.len();
         (&mut file).take(CHUNK_BYTES as u64).read_to_end(&mut bytes).map_err(io)?;

@@ -1,5 +1,6 @@
 //! `fs`: files beneath the session's root.
 mod beneath;
+mod buffers;
 mod files;
 mod grant;
 mod handles;
@@ -16,6 +17,7 @@ use tokio::sync::Semaphore;
 use wasmtime::component::{ComponentNamedList, ComponentType, Lift, Lower, WasmStr};
 
 use self::beneath::{Beneath, Done, Need};
+pub(crate) use self::buffers::Buffers;
 use self::grant::Grant;
 use self::quota::Quota;
 use super::{
@@ -83,6 +85,7 @@ struct Shared {
     beneath: Option<Beneath>,
     quota: Quota,
     handles: handles::Handles,
+    buffers: Arc<Buffers>,
     work: Arc<Semaphore>,
     /// Largest text or data that goes into the guest at once.
     bytes_max: usize,
@@ -98,6 +101,7 @@ impl State for Files {
             beneath: host.root.clone().map(|root| Beneath::new(root, access, roots)),
             quota: Quota::new(quota_kb, files_max),
             handles: handles::Handles::default(),
+            buffers: Arc::clone(&host.buffers),
             work: Arc::new(Semaphore::new(WORK_MAX)),
             bytes_max: host_text_bytes(host.meter.limits().mem_mb),
         })))
