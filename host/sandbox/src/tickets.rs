@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -14,6 +14,9 @@ use tokio::task::AbortHandle;
 pub(crate) const TIMERS_MAX: usize = 10_000;
 /// Asynchronous host calls of a session that may be under way.
 pub(crate) const CALLS_MAX: usize = 1_000;
+
+/// How long a guest thread is kept for a call that may be done at once.
+const SOON: Duration = Duration::from_micros(200);
 
 type Result = Box<dyn Any + Send>;
 
@@ -32,13 +35,34 @@ struct Ticket {
 /// Results on their way in, and who waits for one.
 #[derive(Default)]
 struct Inbox {
-    results: Mutex<VecDeque<(u32, Result)>>,
+    results: Mutex<Results>,
     arrived: Notify,
+    /// For a guest thread that has not let go yet.
+    there: Condvar,
+}
+
+#[derive(Default)]
+struct Results {
+    queue: VecDeque<(u32, Result)>,
+    /// A thread waits for the condition.
+    held: bool,
 }
 
 impl Inbox {
-    fn results(&self) -> MutexGuard<'_, VecDeque<(u32, Result)>> {
+    fn results(&self) -> MutexGuard<'_, Results> {
         self.results.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, ticket: u32, result: Result) {
+        let mut results = self.results();
+        results.queue.push_back((ticket, result));
+        let held = results.held;
+        drop(results);
+        if held {
+            self.there.notify_one();
+        } else {
+            self.arrived.notify_one();
+        }
     }
 }
 
@@ -153,16 +177,18 @@ impl Tickets {
         self.run += 1;
     }
 
-    fn issue(&mut self, waiting: Waiting) -> u32 {
+    fn number(&mut self) -> u32 {
         // Numbers come round after 2^32 tickets; 0 is none.
         loop {
             self.last = self.last.wrapping_add(1);
             if self.last != 0 && !self.out.contains_key(&self.last) {
-                break;
+                return self.last;
             }
         }
-        self.out.insert(self.last, Ticket { waiting, run: self.run });
-        self.last
+    }
+
+    fn issue(&mut self, ticket: u32, waiting: Waiting) {
+        self.out.insert(ticket, Ticket { waiting, run: self.run });
     }
 
     /// Sets a timer; None when there are too many.
@@ -171,7 +197,8 @@ impl Tickets {
             return None;
         }
         let due = Instant::now() + time;
-        let ticket = self.issue(Waiting::Timer { due, period: repeats.then_some(time) });
+        let ticket = self.number();
+        self.issue(ticket, Waiting::Timer { due, period: repeats.then_some(time) });
         self.timers.insert((due, ticket));
         Some(ticket)
     }
@@ -190,18 +217,10 @@ impl Tickets {
         if self.out.len() - self.timers.len() >= CALLS_MAX {
             return None;
         }
-        // The number is known before the work begins: it may be done before this function is.
-        let inbox = Arc::clone(&self.inbox);
-        let (send, number) = tokio::sync::oneshot::channel();
-        let task = runtime.spawn(async move {
-            let value = work.await;
-            if let Ok(ticket) = number.await {
-                inbox.results().push_back((ticket, Box::new(value)));
-                inbox.arrived.notify_one();
-            }
-        });
-        let ticket = self.issue(Waiting::Call(task.abort_handle()));
-        let _ = send.send(ticket);
+        let (inbox, ticket) = (Arc::clone(&self.inbox), self.number());
+        // It may be done before it is written down here; nobody looks for it before this thread does.
+        let task = runtime.spawn(async move { inbox.push(ticket, Box::new(work.await)) });
+        self.issue(ticket, Waiting::Call(task.abort_handle()));
         Some(ticket)
     }
 
@@ -245,7 +264,7 @@ impl Tickets {
 
     fn arrived(&mut self) -> Option<u32> {
         loop {
-            let (ticket, value) = self.inbox.results().pop_front()?;
+            let (ticket, value) = self.inbox.results().queue.pop_front()?;
             // Given up meanwhile, or the number of another by now.
             if let Some(Ticket { waiting: waiting @ Waiting::Call(_), .. }) = self.out.get_mut(&ticket) {
                 *waiting = Waiting::Done(value);
@@ -269,7 +288,7 @@ impl Tickets {
             self.abandon(*ticket);
         }
         // What came to something already would take room until somebody looks.
-        self.inbox.results().retain(|(ticket, _)| self.out.contains_key(ticket));
+        self.inbox.results().queue.retain(|(ticket, _)| self.out.contains_key(ticket));
         given_up
     }
 
@@ -280,6 +299,22 @@ impl Tickets {
             Some(Waiting::Call(task)) => task.abort(),
             Some(Waiting::Done(_)) | None => {}
         }
+    }
+
+    /// Waits on this very thread, if a call is under way, for no longer than handing the run to another thread would take.
+    /// Whether something arrived.
+    pub(crate) fn arrives_soon(&self) -> bool {
+        if self.out.len() == self.timers.len() {
+            return false;
+        }
+        let mut results = self.inbox.results();
+        if results.queue.is_empty() {
+            results.held = true;
+            let waited = self.inbox.there.wait_timeout_while(results, SOON, |results| results.queue.is_empty());
+            results = waited.unwrap_or_else(PoisonError::into_inner).0;
+            results.held = false;
+        }
+        !results.queue.is_empty()
     }
 
     /// Whether nothing is out: nothing will ever be due.
@@ -298,7 +333,7 @@ impl Tickets {
         async move {
             loop {
                 let arrived = inbox.arrived.notified();
-                if !inbox.results().is_empty() {
+                if !inbox.results().queue.is_empty() {
                     return;
                 }
                 arrived.await;

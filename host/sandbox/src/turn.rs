@@ -124,6 +124,7 @@ impl Sandbox {
                         answer = answer.map(|_| bindings::Outcome::Pending);
                     }
                 }
+                None if host.tickets.arrives_soon() => {}
                 None => {
                     host.meter.pause();
                     return Turn::Waiting(Waiting(self));
