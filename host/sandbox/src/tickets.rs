@@ -131,6 +131,8 @@ pub(crate) struct Tickets {
     run: u64,
     out: BTreeMap<u32, Ticket>,
     timers: BTreeSet<(Instant, u32)>,
+    /// Timers that are not worth waiting for.
+    loose: BTreeSet<u32>,
     inbox: Arc<Inbox>,
     /// Timers and results take turns, so that neither keeps the other waiting for good.
     timers_turn: bool,
@@ -150,6 +152,7 @@ impl Tickets {
             run: 0,
             out: BTreeMap::new(),
             timers: BTreeSet::new(),
+            loose: BTreeSet::new(),
             inbox: Arc::default(),
             timers_turn: true,
             given: Room::new(given_max),
@@ -203,10 +206,20 @@ impl Tickets {
         Some(ticket)
     }
 
+    /// Whether a timer is waited for when nothing else is.
+    pub(crate) fn hold_timer(&mut self, ticket: u32, holds: bool) {
+        if holds {
+            self.loose.remove(&ticket);
+        } else if let Some(Ticket { waiting: Waiting::Timer { .. }, .. }) = self.out.get(&ticket) {
+            self.loose.insert(ticket);
+        }
+    }
+
     /// Forgets a timer.
     pub(crate) fn cancel_timer(&mut self, ticket: u32) {
         if let Some(Ticket { waiting: Waiting::Timer { due, .. }, .. }) = self.out.get(&ticket) {
             self.timers.remove(&(*due, ticket));
+            self.loose.remove(&ticket);
             self.out.remove(&ticket);
         }
     }
@@ -257,6 +270,7 @@ impl Tickets {
             *due = (*due + *period).max(now + Duration::from_millis(1));
             self.timers.insert((*due, ticket));
         } else {
+            self.loose.remove(&ticket);
             self.out.remove(&ticket);
         }
         Some(ticket)
@@ -295,7 +309,10 @@ impl Tickets {
     /// Gives up one ticket, whoever took it out.
     pub(crate) fn abandon(&mut self, ticket: u32) {
         match self.out.remove(&ticket).map(|ticket| ticket.waiting) {
-            Some(Waiting::Timer { due, .. }) => drop(self.timers.remove(&(due, ticket))),
+            Some(Waiting::Timer { due, .. }) => {
+                self.loose.remove(&ticket);
+                self.timers.remove(&(due, ticket));
+            }
             Some(Waiting::Call(task)) => task.abort(),
             Some(Waiting::Done(_)) | None => {}
         }
@@ -315,6 +332,11 @@ impl Tickets {
             results.held = false;
         }
         !results.queue.is_empty()
+    }
+
+    /// Whether anything is out that is worth waiting for.
+    pub(crate) fn holds(&self) -> bool {
+        self.out.len() > self.loose.len()
     }
 
     /// Whether nothing is out: nothing will ever be due.
