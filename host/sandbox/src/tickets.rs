@@ -408,4 +408,32 @@ mod tests {
         tickets.abandon_run();
         assert!(!tickets.results().is_full() && tickets.is_empty());
     }
+
+    #[tokio::test]
+    async fn loose_timers_come_due_and_hold_nothing() {
+        let mut tickets = Tickets::new(Some(Handle::current()), 10, 10);
+        let (once, often) =
+            (tickets.timer(Duration::ZERO, false).unwrap(), tickets.timer(Duration::ZERO, true).unwrap());
+        assert!(tickets.holds());
+        tickets.hold_timer(once, false);
+        tickets.hold_timer(often, false);
+        tickets.hold_timer(77, false);
+        assert!(!tickets.holds() && !tickets.is_empty());
+        tickets.hold_timer(often, true);
+        assert!(tickets.holds());
+        tickets.hold_timer(often, false);
+        let call = tickets.call(async {}).unwrap();
+        assert!(tickets.holds());
+        tickets.arrival().await;
+        assert!(tickets.arrives_soon());
+        let now = Instant::now() + Duration::from_millis(1);
+        let mut due: Vec<u32> = (0..3).filter_map(|_| tickets.due(now)).collect();
+        due.sort_unstable();
+        due.dedup();
+        assert!(due.contains(&once) && due.contains(&call), "{due:?}");
+        tickets.completed(call);
+        assert!(!tickets.holds());
+        tickets.cancel_timer(often);
+        assert!(!tickets.holds() && tickets.is_empty());
+    }
 }
