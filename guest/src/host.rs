@@ -15,6 +15,8 @@ unsafe extern "C" {
     fn control_log(level: i32, text: *const u8, length: usize) -> i32;
     #[link_name = "timer"]
     fn control_timer(ms: u32, repeats: i32) -> u32;
+    #[link_name = "hold-timer"]
+    fn control_hold_timer(ticket: u32, holds: i32);
     #[link_name = "cancel"]
     fn control_cancel(ticket: u32);
     #[link_name = "checkpoint"]
@@ -90,6 +92,12 @@ pub fn log(level: Level, text: &[u8]) -> bool {
 pub fn timer(ms: u32, repeats: bool) -> Option<u32> {
     // SAFETY: no memory.
     Some(unsafe { control_timer(ms, i32::from(repeats)) }).filter(|ticket| *ticket != 0)
+}
+
+/// Whether a timer keeps going what waits for nothing else.
+pub fn hold_timer(ticket: u32, holds: bool) {
+    // SAFETY: no memory.
+    unsafe { control_hold_timer(ticket, i32::from(holds)) }
 }
 
 /// Ends a timer.

@@ -47,7 +47,8 @@ pub fn define() -> js::Result<()> {
     for name in [c"clearTimeout", c"clearInterval", c"clearImmediate"] {
         Value::global().define_hidden(name, Value::function(clear, name, 1, 0)?)?;
     }
-    Ok(())
+    let natives = js::get_named(Value::global().raw(), c"__web")?;
+    natives.define(js::atom(b"holdTimer")?, Value::function(hold, c"holdTimer", 2, 0)?)
 }
 
 unsafe extern "C" fn set(_: *mut JSContext, _: Raw, count: c_int, arguments: *mut Raw, kind: c_int) -> Raw {
@@ -84,19 +85,36 @@ fn set_timer(arguments: &[Raw], kind: c_int) -> js::Result<u32> {
 unsafe extern "C" fn clear(_: *mut JSContext, _: Raw, count: c_int, arguments: *mut Raw, _: c_int) -> Raw {
     // SAFETY: the engine passes `count` arguments.
     if let [timer, ..] = unsafe { js::arguments(arguments, count) }
-        && js::is_number(*timer)
+        && let Some(ticket) = timer_of(*timer)
     {
-        let ticket = js::as_number(*timer);
-        let is_timer = |waiting: &mut Waiting| matches!(waiting, Waiting::Timer { .. });
-        let mut waiting = WAITING.0.borrow_mut();
-        if f64::from(ticket as u32) == ticket && waiting.get_mut(&(ticket as u32)).is_some_and(is_timer) {
-            let removed = waiting.remove(&(ticket as u32));
-            drop(waiting);
-            host::cancel(ticket as u32);
-            drop(removed);
-        }
+        let removed = WAITING.0.borrow_mut().remove(&ticket);
+        host::cancel(ticket);
+        drop(removed);
     }
     js::UNDEFINED
+}
+
+/// `holdTimer(timer, holds)`.
+unsafe extern "C" fn hold(_: *mut JSContext, _: Raw, count: c_int, arguments: *mut Raw, _: c_int) -> Raw {
+    // SAFETY: the engine passes `count` arguments.
+    if let [timer, holds, ..] = unsafe { js::arguments(arguments, count) }
+        && let Some(ticket) = timer_of(*timer)
+    {
+        host::hold_timer(ticket, js::is_true(*holds));
+    }
+    js::UNDEFINED
+}
+
+/// The ticket of a timer that is set: its number, or the number of an object that stands for one.
+fn timer_of(value: Raw) -> Option<u32> {
+    let number = match js::is_number(value) {
+        true => js::as_number(value),
+        false if js::is_object(value) => js::to_number(value).map_err(|Thrown| drop(js::take_exception())).ok()?,
+        false => return None,
+    };
+    let ticket = number as u32;
+    let is_timer = |waiting: &Waiting| matches!(waiting, Waiting::Timer { .. });
+    (f64::from(ticket) == number && WAITING.0.borrow().get(&ticket).is_some_and(is_timer)).then_some(ticket)
 }
 
 /// Calls an asynchronous import: `start` answers with a ticket, and the import after it takes the result.

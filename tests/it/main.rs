@@ -39,6 +39,7 @@ mod session;
 mod sqlite;
 mod starvation;
 mod tidy;
+mod tls;
 mod typescript;
 mod waiting;
 mod web;

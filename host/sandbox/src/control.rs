@@ -72,6 +72,10 @@ pub(crate) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         let ticket = store.data_mut().tickets.timer(Duration::from_millis(ms.into()), repeats);
         Ok((ticket.unwrap_or(0),))
     })?;
+    control.func_wrap("hold-timer", |mut store: StoreContextMut<'_, Host>, (ticket, holds): (u32, bool)| {
+        store.data_mut().tickets.hold_timer(ticket, holds);
+        Ok(())
+    })?;
     control.func_wrap("cancel", |mut store: StoreContextMut<'_, Host>, (ticket,): (u32,)| {
         store.data_mut().tickets.cancel_timer(ticket);
         Ok(())

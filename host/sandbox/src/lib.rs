@@ -38,8 +38,9 @@ pub use registry::{Refusal, RefusalReason, Registry};
 pub use root::{Root, SourceError};
 pub use sandbox::{Event, Events, Metrics, Mode, ModuleUsage, Outcome, Ran, Sandbox, Script, Setup};
 pub use services::{
-    KeyValue, KvChange, KvChanged, KvCondition, KvEntry, KvError, KvPage, KvValue, Lookup, Network, NetworkError,
-    Origin as WebOrigin, Policy, SECRET_NAME_BYTES_MAX, Secret, Secrets, Services, Serving, is_secret_name,
+    Authorities, AuthoritiesError, KeyValue, KvChange, KvChanged, KvCondition, KvEntry, KvError, KvPage, KvValue,
+    Lookup, Network, NetworkError, Origin as WebOrigin, Policy, SECRET_NAME_BYTES_MAX, Secret, Secrets, Services,
+    Serving, is_secret_name,
 };
 pub use snapshot::{RestoreError, Snapshot};
 pub use turn::{Turn, Waiting};

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 /// Programs of all sessions that run at once.
 const PROGRAMS_MAX: usize = 64;
-pub use crate::modules::{Network, NetworkError, Origin};
+pub use crate::modules::{Authorities, AuthoritiesError, Network, NetworkError, Origin};
 
 /// What the operator of a process allows, whatever templates say.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +19,8 @@ pub use crate::modules::{Network, NetworkError, Origin};
 pub struct Policy {
     /// Networks beyond the public internet that `fetch` may reach where a grant says `private`.
     pub private_networks: Vec<Network>,
+    /// Authorities whose certificates `fetch` takes beside those that Mozilla trusts.
+    pub authorities: Authorities,
     /// Hosts that have these addresses, whatever DNS says. They are checked like others.
     pub hosts: BTreeMap<String, Vec<IpAddr>>,
     /// Variables of the process's environment that `env` may show, with their values; None is one that is not set.

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,9 @@ use uuid::Uuid;
 pub(crate) const TIMERS_MAX: usize = 10_000;
 /// Asynchronous host calls of a session that may be under way.
 pub(crate) const CALLS_MAX: usize = 1_000;
+
+/// How long a guest thread is kept for a call that may be done at once.
+const SOON: Duration = Duration::from_micros(200);
 
 type Result = Box<dyn Any + Send>;
 
@@ -60,6 +63,9 @@ struct SavedTimer {
     /// What was left then: a clock that was set back makes nobody wait for longer.
     left: u64,
     period: Option<u64>,
+    /// Nothing is to be waited for it alone.
+    #[serde(default)]
+    loose: bool,
 }
 
 fn micros(time: Duration) -> u64 {
@@ -79,13 +85,34 @@ struct Ticket {
 /// Results on their way in, and who waits for one.
 #[derive(Default)]
 struct Inbox {
-    results: Mutex<VecDeque<(u32, Result)>>,
+    results: Mutex<Results>,
     arrived: Notify,
+    /// For a guest thread that has not let go yet.
+    there: Condvar,
+}
+
+#[derive(Default)]
+struct Results {
+    queue: VecDeque<(u32, Result)>,
+    /// A thread waits for the condition.
+    held: bool,
 }
 
 impl Inbox {
-    fn results(&self) -> MutexGuard<'_, VecDeque<(u32, Result)>> {
+    fn results(&self) -> MutexGuard<'_, Results> {
         self.results.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, ticket: u32, result: Result) {
+        let mut results = self.results();
+        results.queue.push_back((ticket, result));
+        let held = results.held;
+        drop(results);
+        if held {
+            self.there.notify_one();
+        } else {
+            self.arrived.notify_one();
+        }
     }
 }
 
@@ -158,6 +185,8 @@ pub(crate) struct Tickets {
     run: u64,
     out: BTreeMap<u32, Ticket>,
     timers: BTreeSet<(Instant, u32)>,
+    /// Timers that are not worth waiting for.
+    loose: BTreeSet<u32>,
     inbox: Arc<Inbox>,
     /// Timers and results take turns, so that neither keeps the other waiting for good.
     timers_turn: bool,
@@ -177,6 +206,7 @@ impl Tickets {
             run: 0,
             out: BTreeMap::new(),
             timers: BTreeSet::new(),
+            loose: BTreeSet::new(),
             inbox: Arc::default(),
             timers_turn: true,
             given: Room::new(given_max),
@@ -204,16 +234,18 @@ impl Tickets {
         self.run += 1;
     }
 
-    fn issue(&mut self, waiting: Waiting) -> u32 {
+    fn number(&mut self) -> u32 {
         // Numbers come round after 2^32 tickets; 0 is none.
         loop {
             self.last = self.last.wrapping_add(1);
             if self.last != 0 && !self.out.contains_key(&self.last) {
-                break;
+                return self.last;
             }
         }
-        self.out.insert(self.last, Ticket { waiting, run: self.run });
-        self.last
+    }
+
+    fn issue(&mut self, ticket: u32, waiting: Waiting) {
+        self.out.insert(ticket, Ticket { waiting, run: self.run });
     }
 
     /// Sets a timer; None when there are too many.
@@ -222,15 +254,26 @@ impl Tickets {
             return None;
         }
         let due = Instant::now() + time;
-        let ticket = self.issue(Waiting::Timer { due, period: repeats.then_some(time) });
+        let ticket = self.number();
+        self.issue(ticket, Waiting::Timer { due, period: repeats.then_some(time) });
         self.timers.insert((due, ticket));
         Some(ticket)
+    }
+
+    /// Whether a timer is waited for when nothing else is.
+    pub(crate) fn hold_timer(&mut self, ticket: u32, holds: bool) {
+        if holds {
+            self.loose.remove(&ticket);
+        } else if let Some(Ticket { waiting: Waiting::Timer { .. }, .. }) = self.out.get(&ticket) {
+            self.loose.insert(ticket);
+        }
     }
 
     /// Forgets a timer.
     pub(crate) fn cancel_timer(&mut self, ticket: u32) {
         if let Some(Ticket { waiting: Waiting::Timer { due, .. }, .. }) = self.out.get(&ticket) {
             self.timers.remove(&(*due, ticket));
+            self.loose.remove(&ticket);
             self.out.remove(&ticket);
         }
     }
@@ -241,18 +284,10 @@ impl Tickets {
         if self.out.len() - self.timers.len() >= CALLS_MAX {
             return None;
         }
-        // The number is known before the work begins: it may be done before this function is.
-        let inbox = Arc::clone(&self.inbox);
-        let (send, number) = tokio::sync::oneshot::channel();
-        let task = runtime.spawn(async move {
-            let value = work.await;
-            if let Ok(ticket) = number.await {
-                inbox.results().push_back((ticket, Box::new(value)));
-                inbox.arrived.notify_one();
-            }
-        });
-        let ticket = self.issue(Waiting::Call(task.abort_handle()));
-        let _ = send.send(ticket);
+        let (inbox, ticket) = (Arc::clone(&self.inbox), self.number());
+        // It may be done before it is written down here; nobody looks for it before this thread does.
+        let task = runtime.spawn(async move { inbox.push(ticket, Box::new(work.await)) });
+        self.issue(ticket, Waiting::Call(task.abort_handle()));
         Some(ticket)
     }
 
@@ -261,7 +296,8 @@ impl Tickets {
         if self.out.len() - self.timers.len() >= CALLS_MAX {
             return None;
         }
-        let ticket = self.issue(Waiting::Checkpoint);
+        let ticket = self.number();
+        self.issue(ticket, Waiting::Checkpoint);
         if let Some(why) = refused {
             self.arrive(ticket, Err(why));
         }
@@ -285,8 +321,7 @@ impl Tickets {
     }
 
     fn arrive(&mut self, ticket: u32, answer: Checkpointed) {
-        self.inbox.results().push_back((ticket, Box::new(answer)));
-        self.inbox.arrived.notify_one();
+        self.inbox.push(ticket, Box::new(answer));
     }
 
     /// As they are stored.
@@ -298,7 +333,8 @@ impl Tickets {
                 Waiting::Timer { due, period } => {
                     let left = micros(due.saturating_duration_since(now));
                     let due = clock.saturating_add(left);
-                    saved.timers.push(SavedTimer { ticket, due, left, period: period.map(micros) });
+                    let (period, loose) = (period.map(micros), self.loose.contains(&ticket));
+                    saved.timers.push(SavedTimer { ticket, due, left, period, loose });
                 }
                 Waiting::Checkpoint => saved.checkpoints.push(ticket),
                 Waiting::Done(_) | Waiting::Call(_) => saved.lost.push(ticket),
@@ -317,6 +353,9 @@ impl Tickets {
             let period = timer.period.map(Duration::from_micros);
             self.out.insert(timer.ticket, Ticket { waiting: Waiting::Timer { due, period }, run: 0 });
             self.timers.insert((due, timer.ticket));
+            if timer.loose {
+                self.loose.insert(timer.ticket);
+            }
         }
         for &ticket in saved.checkpoints.iter().take(CALLS_MAX) {
             self.out.insert(ticket, Ticket { waiting: Waiting::Checkpoint, run: 0 });
@@ -363,6 +402,7 @@ impl Tickets {
             *due = (*due + *period).max(now + Duration::from_millis(1));
             self.timers.insert((*due, ticket));
         } else {
+            self.loose.remove(&ticket);
             self.out.remove(&ticket);
         }
         Some(ticket)
@@ -370,7 +410,7 @@ impl Tickets {
 
     fn arrived(&mut self) -> Option<u32> {
         loop {
-            let (ticket, value) = self.inbox.results().pop_front()?;
+            let (ticket, value) = self.inbox.results().queue.pop_front()?;
             // Given up meanwhile, or the number of another by now.
             let due = self.out.get_mut(&ticket).map(|ticket| &mut ticket.waiting);
             if let Some(waiting @ (Waiting::Call(_) | Waiting::Checkpoint)) = due {
@@ -395,17 +435,41 @@ impl Tickets {
             self.abandon(*ticket);
         }
         // What came to something already would take room until somebody looks.
-        self.inbox.results().retain(|(ticket, _)| self.out.contains_key(ticket));
+        self.inbox.results().queue.retain(|(ticket, _)| self.out.contains_key(ticket));
         given_up
     }
 
     /// Gives up one ticket, whoever took it out.
     pub(crate) fn abandon(&mut self, ticket: u32) {
         match self.out.remove(&ticket).map(|ticket| ticket.waiting) {
-            Some(Waiting::Timer { due, .. }) => drop(self.timers.remove(&(due, ticket))),
+            Some(Waiting::Timer { due, .. }) => {
+                self.loose.remove(&ticket);
+                self.timers.remove(&(due, ticket));
+            }
             Some(Waiting::Call(task)) => task.abort(),
             Some(Waiting::Checkpoint | Waiting::Done(_)) | None => {}
         }
+    }
+
+    /// Waits on this very thread, if a call is under way, for no longer than handing the run to another thread would take.
+    /// Whether something arrived.
+    pub(crate) fn arrives_soon(&self) -> bool {
+        if self.out.len() == self.timers.len() {
+            return false;
+        }
+        let mut results = self.inbox.results();
+        if results.queue.is_empty() {
+            results.held = true;
+            let waited = self.inbox.there.wait_timeout_while(results, SOON, |results| results.queue.is_empty());
+            results = waited.unwrap_or_else(PoisonError::into_inner).0;
+            results.held = false;
+        }
+        !results.queue.is_empty()
+    }
+
+    /// Whether anything is out that is worth waiting for.
+    pub(crate) fn holds(&self) -> bool {
+        self.out.len() > self.loose.len()
     }
 
     /// Whether nothing is out: nothing will ever be due.
@@ -424,7 +488,7 @@ impl Tickets {
         async move {
             loop {
                 let arrived = inbox.arrived.notified();
-                if !inbox.results().is_empty() {
+                if !inbox.results().queue.is_empty() {
                     return;
                 }
                 arrived.await;
@@ -476,5 +540,33 @@ mod tests {
         assert!(tickets.results().is_full());
         tickets.abandon_run();
         assert!(!tickets.results().is_full() && tickets.is_empty());
+    }
+
+    #[tokio::test]
+    async fn loose_timers_come_due_and_hold_nothing() {
+        let mut tickets = Tickets::new(Some(Handle::current()), 10, 10);
+        let (once, often) =
+            (tickets.timer(Duration::ZERO, false).unwrap(), tickets.timer(Duration::ZERO, true).unwrap());
+        assert!(tickets.holds());
+        tickets.hold_timer(once, false);
+        tickets.hold_timer(often, false);
+        tickets.hold_timer(77, false);
+        assert!(!tickets.holds() && !tickets.is_empty());
+        tickets.hold_timer(often, true);
+        assert!(tickets.holds());
+        tickets.hold_timer(often, false);
+        let call = tickets.call(async {}).unwrap();
+        assert!(tickets.holds());
+        tickets.arrival().await;
+        assert!(tickets.arrives_soon());
+        let now = Instant::now() + Duration::from_millis(1);
+        let mut due: Vec<u32> = (0..3).filter_map(|_| tickets.due(now)).collect();
+        due.sort_unstable();
+        due.dedup();
+        assert!(due.contains(&once) && due.contains(&call), "{due:?}");
+        tickets.completed(call);
+        assert!(!tickets.holds());
+        tickets.cancel_timer(often);
+        assert!(!tickets.holds() && tickets.is_empty());
     }
 }

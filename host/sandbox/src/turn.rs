@@ -99,9 +99,9 @@ impl Sandbox {
         })
     }
 
-    /// Whether earlier runs left anything that may still come.
+    /// Whether earlier runs left anything that is worth waiting for.
     pub fn has_leftovers(&self) -> bool {
-        !self.inner.store.data().tickets.is_empty()
+        self.inner.store.data().tickets.holds()
     }
 
     /// A run that ends when nothing is left of what earlier runs began. Call it on a guest thread.
@@ -135,7 +135,7 @@ impl Sandbox {
         while let Ok(bindings::Outcome::Pending) = answer {
             let host = inner.store.data_mut();
             host.meter.poll();
-            if host.meter.exceeded().is_some() || host.tickets.is_empty() {
+            if host.meter.exceeded().is_some() || !host.tickets.holds() {
                 break;
             }
             match host.due(Instant::now()) {
@@ -146,6 +146,7 @@ impl Sandbox {
                         answer = answer.map(|_| bindings::Outcome::Pending);
                     }
                 }
+                None if host.tickets.arrives_soon() => {}
                 None => {
                     host.meter.pause();
                     return Turn::Waiting(Waiting(self));

@@ -66,6 +66,7 @@ impl App {
         let mut policy = sandbox::Policy::default();
         policy.programs.clone_from(&config.programs);
         policy.private_networks.clone_from(&config.private_networks);
+        policy.authorities = config.authorities.clone();
         policy.env.clone_from(&config.env);
         let engine = sandbox::Engine::new(sandbox::Config {
             data_dir: config.data_dir.clone(),

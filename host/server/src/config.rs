@@ -50,6 +50,8 @@ pub struct Config {
     pub programs: BTreeMap<String, PathBuf>,
     /// Networks beyond the public internet that `fetch` may reach where a template grants it.
     pub private_networks: Vec<sandbox::Network>,
+    /// Authorities that `fetch` trusts beside those that Mozilla does.
+    pub authorities: sandbox::Authorities,
     /// Variables that the module `env` may show, with their values; None is one that is not set.
     pub env: BTreeMap<String, Option<String>>,
     /// No template's limits go above these; sessions of older templates are held to them too.

@@ -18,7 +18,7 @@ use report::Report;
 /// Measures the engine: image builds, session start, eval, host calls, compute against native QuickJS, density.
 #[derive(Parser)]
 struct Args {
-    /// Only the groups named: image, session, call, modules, compute, limits, stop, http, density.
+    /// Only the groups named: image, session, call, modules, fetch (a part of it), compute, limits, stop, http, density.
     groups: Vec<String>,
     /// A JavaScript library to measure with [default: lodash, once `make setup` has fetched it].
     #[arg(long, value_name = "FILE")]
@@ -69,6 +69,9 @@ fn run() -> anyhow::Result<()> {
     }
     if wanted("modules") {
         modules::measure(&mut report, dir.path())?;
+    }
+    if !wanted("modules") && wanted("fetch") {
+        modules::fetches(&mut report, dir.path())?;
     }
     if wanted("compute") {
         compute::against_native(&mut report, dir.path())?;

@@ -1,4 +1,22 @@
-/** `signal` ends the waiting, with an AbortError. `ref` changes nothing here. */
+/** A timer that was set: a number where one is asked for. */
+export interface Timer {
+  /** Whether an execution that waits for nothing else waits for it. */
+  hasRef(): boolean;
+  /** It does, as every timer at first. */
+  ref(): this;
+  /** It does not: the timer still comes due while something else is waited for. */
+  unref(): this;
+  [Symbol.toPrimitive](): number;
+}
+export interface Immediate extends Timer {}
+export interface Timeout extends Timer {
+  /** Sets it again, from now on. */
+  refresh(): this;
+  /** Clears it. */
+  close(): this;
+}
+type Some = number | Timer | null | undefined;
+/** `signal` ends the waiting, with an AbortError. With `ref: false` an execution does not wait for it alone. */
 export interface TimerOptions { signal?: AbortSignal; ref?: boolean }
 /** Timers as promises: `timers/promises` is the same. */
 export interface TimerPromises {
@@ -16,19 +34,25 @@ export interface TimerPromises {
   };
 }
 export const promises: TimerPromises;
-export const setTimeout: typeof globalThis.setTimeout;
-export const setInterval: typeof globalThis.setInterval;
-export const setImmediate: typeof globalThis.setImmediate;
-export const clearTimeout: typeof globalThis.clearTimeout;
-export const clearInterval: typeof globalThis.clearInterval;
-export const clearImmediate: typeof globalThis.clearImmediate;
+/** Calls back once, in `delay` milliseconds. */
+export function setTimeout<T extends unknown[]>(callback: (...args: T) => void, delay?: number, ...args: T): Timeout;
+/** Calls back every `delay` milliseconds. */
+export function setInterval<T extends unknown[]>(callback: (...args: T) => void, delay?: number, ...args: T): Timeout;
+/** Calls back when what is due now is done. */
+export function setImmediate<T extends unknown[]>(callback: (...args: T) => void, ...args: T): Immediate;
+/** Forgets what `setTimeout` set: its timer or number. */
+export function clearTimeout(timer: Some): void;
+/** Forgets what `setInterval` set. */
+export function clearInterval(timer: Some): void;
+/** Forgets what `setImmediate` set. */
+export function clearImmediate(timer: Some): void;
 const own: {
   promises: TimerPromises;
-  setTimeout: typeof globalThis.setTimeout;
-  setInterval: typeof globalThis.setInterval;
-  setImmediate: typeof globalThis.setImmediate;
-  clearTimeout: typeof globalThis.clearTimeout;
-  clearInterval: typeof globalThis.clearInterval;
-  clearImmediate: typeof globalThis.clearImmediate;
+  setTimeout: typeof setTimeout;
+  setInterval: typeof setInterval;
+  setImmediate: typeof setImmediate;
+  clearTimeout: typeof clearTimeout;
+  clearInterval: typeof clearInterval;
+  clearImmediate: typeof clearImmediate;
 };
 export default own;

@@ -45,7 +45,7 @@ console.log(inspect(host, { depth: null }), util.format('%s', href), await promi
 
 const required = require('events'), timers = require('node:timers'), promises = require('timers/promises');
 new required().emit('x');
-await promises.setTimeout(timers.setTimeout(() => {}, 1));
+await promises.setTimeout(Number(timers.setTimeout(() => {}, 1).unref().refresh()));
 const { join }: { join(...paths: string[]): string } = require('path');
 join(require('assert/strict').AssertionError.name, require('fs').readFileSync('x'), require('util').inspect.custom.description ?? '');
 // @ts-expect-error there is no such module

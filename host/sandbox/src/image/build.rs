@@ -100,6 +100,9 @@ impl Builder {
         runtime.precompile_compatibility_hash().hash(&mut common);
         guest.hash(&mut common);
         (link::sources(), facades::PRELUDE, WEB).hash(&mut common);
+        // A facade may import others, listed or not.
+        crate::modules::ALL.iter().for_each(|module| module.facade.as_ref().map(|own| own.source).hash(&mut common));
+        crate::modules::node::INNER.hash(&mut common);
         (JS_STACK_BYTES, crate::threads::SHADOW_STACK_BYTES).hash(&mut common);
         Ok(Builder {
             scratch: engine(false)?,

@@ -4,7 +4,7 @@ export type InputEncoding = TextEncoding | "utf16le" | "ucs2";
 /** A hash that is being made. */
 export class Hash {
   update(data: string | ArrayBufferView, inputEncoding?: InputEncoding): this;
-  digest(): Uint8Array;
+  digest(): Buffer;
   digest(encoding: TextEncoding): string;
   /** Another, from where this one is. */
   copy(): Hash;
@@ -12,7 +12,7 @@ export class Hash {
 /** An HMAC that is being made. */
 export class Hmac {
   update(data: string | ArrayBufferView, inputEncoding?: InputEncoding): this;
-  digest(): Uint8Array;
+  digest(): Buffer;
   digest(encoding: TextEncoding): string;
 }
 export type Callback<T> = (error: Error | null, value: T) => void;
@@ -24,10 +24,10 @@ export function createHmac(algorithm: string, key: Data, options?: { encoding?: 
 export function getHashes(): string[];
 /** A hash of what is at hand: in hex unless said otherwise. */
 export function hash(algorithm: string, data: string | ArrayBufferView, outputEncoding?: TextEncoding): string;
-export function hash(algorithm: string, data: string | ArrayBufferView, outputEncoding: "buffer"): Uint8Array;
+export function hash(algorithm: string, data: string | ArrayBufferView, outputEncoding: "buffer"): Buffer;
 /** Random bytes. */
-export function randomBytes(size: number): Uint8Array;
-export function randomBytes(size: number, callback: Callback<Uint8Array>): void;
+export function randomBytes(size: number): Buffer;
+export function randomBytes(size: number, callback: Callback<Buffer>): void;
 /** Fills with random bytes. */
 export function randomFillSync<T extends ArrayBufferView | ArrayBuffer>(buffer: T, offset?: number, size?: number): T;
 /** As `randomFillSync`; a callback as the last argument is called with the buffer, without one it answers a promise. */
@@ -50,25 +50,25 @@ export function getRandomValues<T extends ArrayBufferView>(array: T): T;
 /** Whether both are the same, in a time that does not tell where they differ. */
 export function timingSafeEqual(a: ArrayBufferView | ArrayBuffer, b: ArrayBufferView | ArrayBuffer): boolean;
 /** PBKDF2 with HMAC. */
-export function pbkdf2Sync(password: Data, salt: Data, iterations: number, keylen: number, digest: string): Uint8Array;
+export function pbkdf2Sync(password: Data, salt: Data, iterations: number, keylen: number, digest: string): Buffer;
 /** As `pbkdf2Sync`, for a callback or as a promise. `keylen` is 1 MiB at most: more is `ERR_OUT_OF_RANGE`. */
-export function pbkdf2(password: Data, salt: Data, iterations: number, keylen: number, digest: string): Promise<Uint8Array>;
+export function pbkdf2(password: Data, salt: Data, iterations: number, keylen: number, digest: string): Promise<Buffer>;
 export function pbkdf2(
-  password: Data, salt: Data, iterations: number, keylen: number, digest: string, callback: Callback<Uint8Array>,
+  password: Data, salt: Data, iterations: number, keylen: number, digest: string, callback: Callback<Buffer>,
 ): void;
 export interface ScryptOptions {
   N?: number; cost?: number; r?: number; blockSize?: number; p?: number; parallelization?: number; maxmem?: number;
 }
 /** scrypt. */
-export function scryptSync(password: Data, salt: Data, keylen: number, options?: ScryptOptions): Uint8Array;
+export function scryptSync(password: Data, salt: Data, keylen: number, options?: ScryptOptions): Buffer;
 /**
  * As `scryptSync`, for a callback or as a promise. N is 16,384, r 8 and p 1 unless said; `maxmem`, 32 MiB unless said,
  * bounds them, and so does the module: beyond is `ERR_CRYPTO_INVALID_SCRYPT_PARAMS`.
  */
-export function scrypt(password: Data, salt: Data, keylen: number, options?: ScryptOptions): Promise<Uint8Array>;
-export function scrypt(password: Data, salt: Data, keylen: number, callback: Callback<Uint8Array>): void;
+export function scrypt(password: Data, salt: Data, keylen: number, options?: ScryptOptions): Promise<Buffer>;
+export function scrypt(password: Data, salt: Data, keylen: number, callback: Callback<Buffer>): void;
 export function scrypt(
-  password: Data, salt: Data, keylen: number, options: ScryptOptions, callback: Callback<Uint8Array>,
+  password: Data, salt: Data, keylen: number, options: ScryptOptions, callback: Callback<Buffer>,
 ): void;
 /** HKDF with HMAC. */
 export function hkdfSync(digest: string, ikm: Data, salt: Data, info: Data, keylen: number): ArrayBuffer;

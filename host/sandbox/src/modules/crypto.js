@@ -1,4 +1,5 @@
 import host from "host:crypto";
+import { Buffer } from "node:buffer";
 
 const UINT_MAX = 2147483647, HELD_MAX = 64 * 1024, PIECES_MAX = 256;
 const EMPTY = new Uint8Array(0);
@@ -6,8 +7,10 @@ const DATA = "of type string or an instance of Buffer, TypedArray, or DataView";
 const SECRET = "of type string or an instance of ArrayBuffer, Buffer, TypedArray, or DataView";
 const KEY = "of type string or an instance of ArrayBuffer, Buffer, TypedArray, DataView, KeyObject, or CryptoKey";
 const VIEW = "an instance of ArrayBuffer, Buffer, TypedArray, or DataView";
-// What Node answers as a Buffer: the one place to change when there are some.
-const bytes = (value) => value;
+const { setPrototypeOf } = Object, { prototype } = Buffer;
+const bytes = (value) => setPrototypeOf(value, prototype);
+// Of a Buffer, `slice` would be a second view.
+const copied = (value) => new Uint8Array(value);
 const toArrayBuffer = (value) => value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength);
 
 // The bytes that a view shows, not copied. Undefined: it is none.
@@ -77,7 +80,7 @@ class Digest {
     this.#held += val.length;
     const full = this.#held > HELD_MAX || this.#pieces.length >= PIECES_MAX;
     // What is held is a copy: the caller may write into it.
-    this.#pieces.push(full || tag === "text" ? next : { tag, val: val.slice() });
+    this.#pieces.push(full || tag === "text" ? next : { tag, val: copied(val) });
     if (full) {
       this.#state = host.absorb(this.#algorithm, this.#key, this.#state, this.#pieces);
       this.#pieces = [];
@@ -123,7 +126,7 @@ export class Hmac extends Digest {
   constructor(algorithm, key, options_) {
     string(algorithm, "hmac");
     const held = piece(key, "key", KEY, options(options_).encoding);
-    super(digestName(algorithm), held.tag === "text" ? held : { tag: "bytes", val: held.val.slice() });
+    super(digestName(algorithm), held.tag === "text" ? held : { tag: "bytes", val: copied(held.val) });
   }
 }
 export function createHash(algorithm, options_) { return new Hash(algorithm, options_); }

@@ -30,7 +30,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::services::Policy;
 
-pub use fetch::{Network, NetworkError, Origin};
+pub use fetch::{Authorities, AuthoritiesError, Network, NetworkError, Origin};
 pub(crate) use linking::{Linking, Store, Traffic};
 
 /// A module that templates may list.

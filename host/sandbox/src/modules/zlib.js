@@ -1,9 +1,10 @@
 import host from "host:zlib";
+import { Buffer } from "node:buffer";
 
 const LENGTH_MAX = 4294967295;
 const EXPECTED = "of type string or an instance of Buffer, TypedArray, DataView, or ArrayBuffer";
-// What Node answers as a Buffer: the one place to change when there are some.
-const bytes = (value) => value;
+const { setPrototypeOf } = Object, { prototype } = Buffer;
+const bytes = (value) => setPrototypeOf(value, prototype);
 
 function piece(value) {
   if (typeof value === "string") return { tag: "text", val: value };

@@ -133,7 +133,9 @@ pub fn declarations_for(modules: &[&Module]) -> String {
         let (name, body) = &bodies[0];
         for (global, export) in module.globals {
             out.push_str(&format!("declare var {global}: typeof import(\"{name}\").{export};\n"));
-            if ["class", "interface", "type"].iter().any(|kind| exports(body, &format!("{kind} {export}"))) {
+            // A type that every session has, whose value is the module's.
+            let known = GLOBALS.contains(&format!("interface {global} "));
+            if !known && ["class", "interface", "type"].iter().any(|kind| exports(body, &format!("{kind} {export}"))) {
                 out.push_str(&format!("type {global} = import(\"{name}\").{export};\n"));
             }
         }

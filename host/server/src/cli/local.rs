@@ -159,6 +159,7 @@ impl Local {
             let mut policy = Policy::default();
             policy.programs = args.programs.by_name();
             policy.private_networks = args.reach.private_networks();
+            policy.authorities = args.reach.authorities();
             policy.env = args.reach.env();
             let config = Config {
                 policy,

@@ -1,7 +1,7 @@
-//! What the operator lets sessions reach beyond the process: `--allow-private-networks`, `--allow-env`.
+//! What the operator lets sessions reach beyond the process: `--allow-private-networks`, `--trust-ca`, `--allow-env`.
 use std::collections::BTreeMap;
 
-use sandbox::Network;
+use sandbox::{Authorities, Network};
 
 /// What scripts may reach where their template grants it.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -18,9 +18,23 @@ pub struct Reach {
         default_missing_value = ""
     )]
     private_networks: Vec<Wanted>,
+    /// File of certificates in PEM: authorities that `fetch` trusts beside those that Mozilla does; repeat for more
+    #[arg(long = "trust-ca", value_name = "FILE", value_parser = authority)]
+    authorities: Vec<Authority>,
     /// Variable of this process's environment that the module `env` may show where a template names it; repeat for more
     #[arg(long = "allow-env", value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     env: Vec<String>,
+}
+
+/// The text of a file that holds certificates.
+#[derive(Clone, Debug)]
+struct Authority(Vec<u8>);
+
+/// Read at once: a file that is none is told before anything starts.
+fn authority(path: &str) -> Result<Authority, String> {
+    let pem = std::fs::read(path).map_err(|error| error.to_string())?;
+    Authorities::default().add(&pem).map_err(|error| error.to_string())?;
+    Ok(Authority(pem))
 }
 
 /// One network, or those that are private.
@@ -46,6 +60,16 @@ impl Reach {
             Wanted::One(network) => vec![*network],
         });
         networks.collect::<Vec<_>>().concat()
+    }
+
+    /// The authorities.
+    pub fn authorities(&self) -> Authorities {
+        let mut authorities = Authorities::default();
+        for Authority(pem) in &self.authorities {
+            // Each was read once already.
+            let _ = authorities.add(pem);
+        }
+        authorities
     }
 
     /// The variables, with what they are now.

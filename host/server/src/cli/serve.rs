@@ -176,6 +176,7 @@ impl Args {
             epochs: self.epochs,
             programs: self.programs.by_name(),
             private_networks: self.reach.private_networks(),
+            authorities: self.reach.authorities(),
             env: self.reach.env(),
             ceiling: Limits {
                 cpu_ms: self.ceiling.max_cpu_ms,

@@ -4,6 +4,8 @@ import { outOfRange, wrongType } from './errors.js';
 
 const { Blob, File, TextDecoder, TextEncoder, Uint8Array, atob, btoa } = globalThis;
 const { Buffer, SlowBuffer, kMaxLength } = feross;
+// The bundler renames what shares its name with a global.
+Object.defineProperty(Buffer, 'name', { value: 'Buffer', configurable: true });
 const INSPECT_MAX_BYTES = 50;
 const kStringMaxLength = 2 ** 30 - 2;
 const constants = { MAX_LENGTH: kMaxLength, MAX_STRING_LENGTH: kStringMaxLength };

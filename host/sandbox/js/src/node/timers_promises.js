@@ -4,6 +4,7 @@ import { AbortError, needObject, needSignal, wrongType } from './errors.js';
 const {
   setTimeout: later, setInterval: often, setImmediate: soon, clearTimeout, clearInterval, clearImmediate,
 } = globalThis;
+const { holdTimer } = globalThis.__web;
 
 /** A promise that `start` settles unless the signal comes first. */
 const wait = (start, stop, value, options) => {
@@ -25,6 +26,7 @@ const wait = (start, stop, value, options) => {
       signal?.removeEventListener('abort', abort);
       resolve(value);
     });
+    if (options.ref === false) holdTimer(timer, false);
     signal?.addEventListener('abort', abort, { once: true });
   });
 };
@@ -48,6 +50,7 @@ async function* setInterval(delay, value, options = {}) {
     passed++;
     wake?.();
   }, delay);
+  if (options.ref === false) holdTimer(timer, false);
   const abort = () => {
     clearInterval(timer);
     wake?.();

@@ -1,6 +1,6 @@
 // AbortController and AbortSignal.
 import {
-  DOMException, Set, Symbol, TypeError, idl, isObject, need, push, setAdd, setDelete, setEach,
+  DOMException, Set, Symbol, TypeError, idl, isObject, natives, need, push, setAdd, setDelete, setEach,
 } from './primordials.js';
 import { Event, EventTarget, dispatchTo, handler, signals, trust } from './events.js';
 
@@ -37,7 +37,9 @@ export class AbortSignal extends EventTarget {
       throw new TypeError('AbortSignal.timeout: the time is no number of milliseconds');
     }
     const signal = make();
-    setTimeout(() => abort(signal, new DOMException('The operation was aborted due to timeout', 'TimeoutError')), wait);
+    const timer = setTimeout(() => abort(signal, new DOMException('The operation was aborted due to timeout', 'TimeoutError')), wait);
+    // Nobody waits for the end of what is over in time.
+    natives.holdTimer(timer, false);
     return signal;
   }
 

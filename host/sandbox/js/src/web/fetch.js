@@ -1,13 +1,13 @@
 // Request and Response, without fetch itself.
 import {
   RangeError, Symbol, TypeError, Uint8Array, bytesOf, concat, copyBytes, decode, dictionary, encode, exec,
-  getPrototypeOf, getter, idl, isObject, method, need, push, replace, split, test, toLowerCase, toText, toUpperCase,
+  getPrototypeOf, getter, idl, isObject, isView, method, need, push, replace, split, test, toLowerCase, toText, toUpperCase,
   toWellFormed,
 } from './primordials.js';
 import { ReadableStream } from 'web-streams-polyfill';
 import { blobBytes, isBlob, makeBlob, streamOf } from './blob.js';
 import { entriesOf, FormData, fromMultipart, isFormData, toMultipart } from './form.js';
-import { Headers, freeze, sorted } from './headers.js';
+import { Headers, freeze, received, sorted } from './headers.js';
 import { URL, URLSearchParams, isParams } from './url.js';
 import { following, isSignal } from './abort.js';
 
@@ -41,7 +41,12 @@ const readAll = async (stream) => {
   }
 };
 
-let hasBody, setBody, bodyOf, takeBytes, isUnusable, cloneBody;
+let hasBody, setBody, bodyOf, take, isUnusable, cloneBody;
+/** For whoever may write into it. A stream hands out copies, and this does as well: of what a Blob has, nobody may write. */
+const takeBytes = async (owner) => {
+  const taken = take(owner);
+  return isView(taken) ? copyBytes(taken) : taken;
+};
 
 /** What Request and Response have in common. */
 class Body {
@@ -54,8 +59,14 @@ class Body {
   get bodyUsed() { return this.#stream === undefined ? this.#used : Boolean(this.#stream._disturbed); }
   async arrayBuffer() { return bufferOf(await takeBytes(this)); }
   async bytes() { return takeBytes(this); }
-  async text() { return decode(await takeBytes(this)); }
-  async json() { return parseJson(decode(await takeBytes(this))); }
+  async text() {
+    const taken = take(this);
+    return decode(isView(taken) ? taken : await taken);
+  }
+  async json() {
+    const taken = take(this);
+    return parseJson(decode(isView(taken) ? taken : await taken));
+  }
   async blob() {
     const bytes = await takeBytes(this);
     return makeBlob(bytes, this.headers.get('content-type') ?? '');
@@ -81,14 +92,15 @@ class Body {
       owner.#empty = false;
     };
     hasBody = (owner) => !owner.#empty;
-    isUnusable = (owner) => !owner.#empty && (owner.bodyUsed || Boolean(owner.#stream?.locked));
-    takeBytes = async (owner) => {
+    isUnusable = (owner) => !owner.#empty
+      && (owner.#stream === undefined ? owner.#used : Boolean(owner.#stream._disturbed || owner.#stream.locked));
+    /** Its bytes, or a promise of them. */
+    take = (owner) => {
       if (owner.#empty) return new Uint8Array();
       if (isUnusable(owner)) throw new TypeError('Body is unusable: it has already been read, or is being read');
       if (owner.#stream !== undefined) return readAll(owner.#stream);
       owner.#used = true;
-      // A stream hands out copies, and this does as well: of what a Blob has, nobody may write.
-      const bytes = copyBytes(owner.#bytes);
+      const bytes = owner.#bytes;
       owner.#bytes = undefined;
       return bytes;
     };
@@ -235,11 +247,16 @@ export class Request extends Body {
 const isNullStatus = (status) => status === 101 || status === 103 || status === 204 || status === 205 || status === 304;
 
 let responseFacts, respond;
+/** What the constructor is told by `respond`, which fills in everything itself. */
+const bare = Symbol('bare');
 export class Response extends Body {
   #status = 200; #text = ''; #headers; #type = 'default'; #url = ''; #redirected = false;
+  /** Headers of the network, until somebody asks for them. */
+  #pairs;
 
   constructor(body = null, init = undefined) {
     super();
+    if (body === bare) return;
     const { status = 200, statusText = '', headers } = dictionary(init, 'Response');
     const code = Number(status), reason = toText(statusText);
     if (!(code >= 200 && code <= 599)) throw new RangeError(`Response: ${code} is no status from 200 to 599`);
@@ -260,7 +277,7 @@ export class Response extends Body {
   get status() { return this.#status; }
   get ok() { return this.#status >= 200 && this.#status <= 299; }
   get statusText() { return this.#text; }
-  get headers() { return this.#headers; }
+  get headers() { return this.#headers ??= received(this.#pairs); }
 
   clone() {
     const copy = new Response();
@@ -270,6 +287,10 @@ export class Response extends Body {
     copy.#type = this.#type;
     copy.#url = this.#url;
     copy.#redirected = this.#redirected;
+    if (this.#headers === undefined) {
+      copy.#headers = received(this.#pairs);
+      return copy;
+    }
     copy.#headers = new Headers(this.#headers);
     if (this.#type !== 'default') freeze(copy.#headers);
     return copy;
@@ -305,18 +326,17 @@ export class Response extends Body {
 
   static {
     responseFacts = (value) => (isObject(value) && #status in value
-      ? { status: value.#status, statusText: value.#text, headers: value.#headers, type: value.#type, url: value.#url,
+      ? { status: value.#status, statusText: value.#text, type: value.#type, url: value.#url,
         redirected: value.#redirected } : undefined);
-    respond = ({ status, statusText, headers, body, url, redirected }) => {
-      const response = new Response();
+    respond = ({ status, statusText, headers, url, redirected }, content) => {
+      const response = new Response(bare);
       response.#status = status;
       response.#text = statusText;
-      response.#headers = new Headers(headers);
+      response.#pairs = headers;
       response.#type = 'basic';
       response.#url = url;
       response.#redirected = redirected;
-      freeze(response.#headers);
-      if (body !== null) setBody(response, body);
+      if (content !== null) setBody(response, content);
       return response;
     };
   }

@@ -1,7 +1,7 @@
 // Headers.
 import {
   Map, Symbol, TypeError, getOwnPropertyDescriptor, idl, isObject, join, mapDelete, mapEach, mapGet, mapHas, mapSet,
-  need, ownKeys, pairIterator, push, replace, sliceArray, sort, test, toLowerCase, toText,
+  charCodeAt, need, ownKeys, pairIterator, push, replace, sliceArray, sort, test, toLowerCase, toText,
 } from './primordials.js';
 
 const HeadersIterator = pairIterator('Headers');
@@ -11,13 +11,16 @@ const nameOf = (name) => {
   return toLowerCase(text);
 };
 const valueOf = (value) => {
-  const text = replace(toText(value), /^[\t\n\r ]+|[\t\n\r ]+$/g, '');
+  const given = toText(value);
+  // Most are this: nothing to take off and nothing to refuse.
+  if (charCodeAt(given, 0) > 32 && charCodeAt(given, given.length - 1) > 32 && !test(/[^\x20-\x7e]/, given)) return given;
+  const text = replace(given, /^[\t\n\r ]+|[\t\n\r ]+$/g, '');
   if (test(/[\0\r\n]|[^\0-\xff]/, text)) throw new TypeError('Headers: the value has characters that no header may have');
   return text;
 };
 
-let isHeaders, fill, freeze, sorted;
-export { isHeaders, fill, freeze, sorted };
+let isHeaders, fill, freeze, received, sorted;
+export { isHeaders, fill, freeze, received, sorted };
 
 export class Headers {
   /** Lower-case name to the value, or to the list of values of set-cookie. */
@@ -53,7 +56,8 @@ export class Headers {
   }
   get(name) {
     need(arguments.length, 1, 'Headers.get');
-    const value = mapGet(this.#map, nameOf(name));
+    // What is there has the name of a header; only what is not there has to be looked at.
+    const value = mapGet(this.#map, name) ?? mapGet(this.#map, nameOf(name));
     return value === undefined ? null : typeof value === 'string' ? value : join(value, ', ');
   }
   has(name) {
@@ -73,6 +77,18 @@ export class Headers {
   static {
     isHeaders = (value) => isObject(value) && #map in value;
     freeze = (headers) => { headers.#immutable = true; };
+    /** Pairs that came from the host, which has read them: names in lower case, values that headers may have. */
+    received = (pairs) => {
+      const headers = new Headers(), map = headers.#map;
+      for (let i = 0; i < pairs.length; i++) {
+        const pair = pairs[i], name = pair[0], value = pair[1], old = mapGet(map, name);
+        if (name !== 'set-cookie') mapSet(map, name, old === undefined ? value : `${old}, ${value}`);
+        else if (old === undefined) mapSet(map, name, [value]);
+        else push(old, value);
+      }
+      headers.#immutable = true;
+      return headers;
+    };
     sorted = (headers) => {
       const list = [];
       mapEach(headers.#map, (value, name) => {

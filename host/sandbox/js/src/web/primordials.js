@@ -40,10 +40,10 @@ export const viewParts = (view) => (viewKind(view) !== undefined
   : { buffer: dataBuffer(view), offset: dataOffset(view), length: dataBytes(view) });
 
 const encoder = new TextEncoder(), encodeText = method(TextEncoder.prototype.encode);
-const decodeText = method(TextDecoder.prototype.decode), { TextDecoder: Decoder } = globalThis;
+const decoder = new TextDecoder(), decodeText = method(TextDecoder.prototype.decode);
 export const encode = (text) => encodeText(encoder, text);
-/** UTF-8 without its byte order mark. A decoder of its own each time: one that fails half way keeps what it had. */
-export const decode = (bytes) => decodeText(new Decoder(), bytes);
+/** UTF-8 without its byte order mark. Nothing stays in a decoder that is not told of a stream. */
+export const decode = (bytes) => decodeText(decoder, bytes);
 
 export const natives = globalThis.__web;
 export const { kindOf } = natives;

@@ -84,12 +84,12 @@ function importWork(format, keyData, given, extractable, usages) {
   if (!(name in USAGES)) throw unsupported(`the algorithm ${name.slice(0, 50)}`);
   if (name === "PBKDF2" || name === "HKDF") {
     if (format !== "raw") throw unsupported(`the format ${String(format).slice(0, 50)}`);
-    return makeKey(source(keyData, "keyData").slice(), "secret", { name }, false, checkUsages(name, usages));
+    return makeKey(copied(source(keyData, "keyData")), "secret", { name }, false, checkUsages(name, usages));
   }
   if (name === "HMAC") {
     const [hashName] = webHash(algorithm.hash);
     if (format !== "raw" && format !== "jwk") throw unsupported(`the format ${String(format).slice(0, 50)}`);
-    const material = format === "raw" ? source(keyData, "keyData").slice() : dataOfJwk(keyData, algorithm)[1];
+    const material = format === "raw" ? copied(source(keyData, "keyData")) : dataOfJwk(keyData, algorithm)[1];
     if (material.length === 0) throw domError("DataError", "Zero-length key is not supported");
     if (checkUsages(name, usages).length === 0) throw domError("SyntaxError", "Usages cannot be empty when importing a secret key");
     return makeKey(material, "secret", { name, hash: { name: hashName }, length: material.length * 8 }, extractable, usages);

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use flate2::write::MultiGzDecoder;
+use futures_util::FutureExt as _;
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Bytes, Incoming};
 use tokio::sync::OwnedSemaphorePermit;
@@ -82,17 +83,30 @@ impl Body {
 
     /// All of it, if it is short and there; else what came so far is kept for [`Body::chunk`].
     pub(super) async fn whole(&mut self) -> Answer<Option<Vec<u8>>> {
-        let gather = async {
-            while self.incoming.is_some() && self.ready.iter().map(Bytes::len).sum::<usize>() <= CHUNK_BYTES_MAX {
-                self.advance().await?;
+        {
+            let mut gather = std::pin::pin!(self.gather());
+            // Most come in one piece with their head: whoever reads the connection goes first, and no clock is set.
+            let mut gathered = gather.as_mut().now_or_never();
+            if gathered.is_none() {
+                tokio::task::yield_now().await;
+                gathered = gather.as_mut().now_or_never();
             }
-            Answer::Ok(())
-        };
-        let gathered = tokio::time::timeout(TOGETHER, gather).await.unwrap_or(Ok(()));
-        gathered?;
+            match gathered {
+                Some(gathered) => gathered?,
+                None => tokio::time::timeout(TOGETHER, gather).await.unwrap_or(Ok(()))?,
+            }
+        }
         let bytes: usize = self.ready.iter().map(Bytes::len).sum();
         Ok((self.incoming.is_none() && bytes <= CHUNK_BYTES_MAX)
             .then(|| self.ready.drain(..).collect::<Vec<_>>().concat()))
+    }
+
+    /// Everything, or as much as is handed over at once.
+    async fn gather(&mut self) -> Answer<()> {
+        while self.incoming.is_some() && self.ready.iter().map(Bytes::len).sum::<usize>() <= CHUNK_BYTES_MAX {
+            self.advance().await?;
+        }
+        Ok(())
     }
 
     /// The next piece; None at the end.

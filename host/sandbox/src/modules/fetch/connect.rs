@@ -14,12 +14,13 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 use url::Host;
 
 use super::address::{Network, is_among, is_public};
+use super::authorities::Authorities;
 use crate::modules::{Answer, Failure};
 use crate::services::Policy;
 
@@ -59,7 +60,8 @@ impl std::error::Error for Refused {}
 impl Connector {
     pub(super) fn new(policy: Arc<Policy>, private: bool) -> Answer<Connector> {
         let lookups = Arc::new(Semaphore::new(LOOKUPS_MAX));
-        Ok(Connector { policy, private, tls: Arc::new(tls()?), lookups })
+        let tls = Arc::new(tls(&policy.authorities)?);
+        Ok(Connector { policy, private, tls, lookups })
     }
 
     async fn connect(self, uri: Uri) -> Answer<Stream> {
@@ -182,19 +184,9 @@ pub(super) fn io_failure(place: &str, error: &std::io::Error) -> Failure {
     Failure::new(code, format!("{place}: {what}"))
 }
 
-/// Roots are read once a process; tickets that resume a TLS session belong to one of ours.
-fn tls() -> Answer<ClientConfig> {
-    static CONFIG: OnceLock<Result<ClientConfig, String>> = OnceLock::new();
-    let made = CONFIG.get_or_init(|| {
-        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let provider = Arc::new(crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let config = config.map_err(|error| error.to_string())?;
-        let mut config = config.with_root_certificates(roots).with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(config)
-    });
-    let mut config = made.clone().map_err(|why| Failure::new("ERR_TLS", why))?;
+/// Tickets that resume a TLS session belong to one of ours.
+fn tls(authorities: &Authorities) -> Answer<ClientConfig> {
+    let mut config = authorities.config().map_err(|why| Failure::new("ERR_TLS", why))?;
     config.resumption = Resumption::in_memory_sessions(16);
     Ok(config)
 }

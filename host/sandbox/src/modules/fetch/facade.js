@@ -1,6 +1,6 @@
 import host from "host:fetch";
 
-const { respond, requestFacts, bodyOf } = __facades.web;
+const { respond, requestFacts, bodyOf, sorted } = __facades.web;
 const MANY_MS = 0xffff_ffff;
 let last = 0;
 
@@ -11,6 +11,9 @@ const told = (error) => (error instanceof Error && typeof error.code === "string
 
 const NORMAL = { __proto__: null, delete: "DELETE", get: "GET", head: "HEAD", options: "OPTIONS", post: "POST", put: "PUT" };
 const encoder = new TextEncoder();
+const invalid = (error) => {
+  throw error instanceof TypeError && error.code === undefined ? failure("EINVAL", error.message) : error;
+};
 
 /**
  * What most requests are: an address, and a body that needs no thought. The host reads the address and checks the rest;
@@ -20,7 +23,7 @@ const simple = (url, { method = "GET", headers, body = null, signal, redirect = 
   if (redirect !== "follow" && redirect !== "manual" && redirect !== "error") {
     throw failure("EINVAL", `fetch: '${redirect}' is no value of redirect`);
   }
-  const pairs = headers === undefined ? [] : [...new Headers(headers)];
+  const pairs = headers === undefined ? [] : sorted(new Headers(headers));
   const text = typeof body === "string";
   if (text && !pairs.some(([name]) => name === "content-type")) pairs.push(["content-type", "text/plain;charset=UTF-8"]);
   const known = NORMAL[String(method).toLowerCase()] ?? String(method);
@@ -38,13 +41,20 @@ const isSimple = (input, { body, signal }) => requestFacts(input) === undefined
   && (body === undefined || body === null || typeof body === "string" || Object.getPrototypeOf(body) === Uint8Array.prototype)
   && (signal === undefined || signal instanceof AbortSignal);
 
-const requestOf = async (input, init) => {
+/** What is sent, or a promise of it. */
+const requestOf = (input, init) => {
   try {
-    return isSimple(input, init) ? simple(String(input), init) : await whole(input, init);
+    if (init === undefined && typeof input === "string") {
+      return { url: input, method: "GET", headers: [], body: null, signal: undefined, redirect: "follow" };
+    }
+    const options = init ?? {};
+    return isSimple(input, options) ? simple(String(input), options) : whole(input, options).catch(invalid);
   } catch (error) {
-    throw error instanceof TypeError && error.code === undefined ? failure("EINVAL", error.message) : error;
+    return invalid(error);
   }
 };
+
+const isNullStatus = (status) => status === 204 || status === 304 || status === 205 || status === 101 || status === 103;
 
 const timeoutOf = (init) => {
   const wanted = init.timeout;
@@ -91,22 +101,27 @@ const streamOf = (handle, signal) => {
 
 export async function fetch(input, init = undefined) {
   if (arguments.length === 0) throw failure("EINVAL", "fetch: expected a URL or a Request");
-  const options = init ?? {}, timeoutMs = timeoutOf(options);
-  if (typeof options !== "object") throw failure("EINVAL", "fetch: the second argument is no object");
-  options.signal?.throwIfAborted?.();
-  const { url, method, headers, body, signal, redirect } = await requestOf(input, options);
+  let timeoutMs = 0;
+  if (init !== undefined && init !== null) {
+    timeoutMs = timeoutOf(init);
+    if (typeof init !== "object") throw failure("EINVAL", "fetch: the second argument is no object");
+    init.signal?.throwIfAborted?.();
+  }
+  const wanted = requestOf(input, init ?? undefined);
+  const { url, method, headers, body, signal, redirect } = wanted.url === undefined ? await wanted : wanted;
   signal?.throwIfAborted();
   const id = (last = (last + 1) >>> 0);
-  const cancel = () => host.cancel(id);
+  const cancel = signal && (() => host.cancel(id));
   signal?.addEventListener("abort", cancel);
   try {
     const answer = await host.send({ id, url, method, headers, redirect, timeoutMs }, body);
-    // Aborted at the very moment that the answer came.
-    if (signal?.aborted && answer.handle !== 0) host.close(answer.handle);
-    signal?.throwIfAborted();
-    const none = method === "HEAD" || [101, 103, 204, 205, 304].includes(answer.status);
-    const content = answer.body === null ? { stream: streamOf(answer.handle, signal) } : { bytes: answer.body };
-    return respond({ ...answer, body: none ? null : content });
+    if (signal?.aborted) {
+      // Aborted at the very moment that the answer came.
+      if (answer.handle !== 0) host.close(answer.handle);
+      signal.throwIfAborted();
+    }
+    if (method === "HEAD" || isNullStatus(answer.status)) return respond(answer, null);
+    return respond(answer, answer.body === null ? { stream: streamOf(answer.handle, signal) } : { bytes: answer.body });
   } catch (error) {
     signal?.throwIfAborted();
     throw told(error);

@@ -3,6 +3,7 @@
 //! What a script names is read once, as WHATWG says, and compared with the grant before anything is looked up; every hop
 //! of a redirect begins there again. `connect.rs` then decides about addresses.
 mod address;
+mod authorities;
 mod body;
 mod connect;
 mod origin;
@@ -24,6 +25,7 @@ use tokio::time::Instant;
 use wasmtime::component::{ComponentType, Lift, Lower, WasmList};
 
 pub use address::{Network, NetworkError};
+pub use authorities::{Authorities, AuthoritiesError};
 pub use origin::Origin;
 
 use super::{

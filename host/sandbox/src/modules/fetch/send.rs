@@ -246,7 +246,12 @@ impl Shared {
 /// What the guest is told of an answer.
 fn head(answer: &hyper::Response<Incoming>, sent: &Sent, url: &Url, redirected: bool) -> Response {
     // Bytes become characters, as WHATWG has it.
-    let text = |bytes: &[u8]| -> String { sent.without_all(bytes).into_iter().map(char::from).collect() };
+    let text = |bytes: &[u8]| -> String {
+        match std::str::from_utf8(bytes) {
+            Ok(text) if sent.is_empty() && text.is_ascii() => text.to_owned(),
+            _ => sent.without_all(bytes).into_iter().map(char::from).collect(),
+        }
+    };
     let reason = answer.extensions().get::<hyper::ext::ReasonPhrase>().map(|reason| reason.as_bytes());
     let reason = reason.unwrap_or_else(|| answer.status().canonical_reason().unwrap_or_default().as_bytes());
     Response {

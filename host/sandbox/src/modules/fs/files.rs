@@ -2,6 +2,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use super::beneath::{Done, Opening, is_same};
 use super::handles::{self, Open};

@@ -29,7 +29,7 @@ interface Emitter {
   off(event: string, listener: (...args: any[]) => void): this;
 }
 /** The chunks of a file: `for await` it, or listen to `data`, `end`, `error` and `close`. */
-export interface ReadStream extends Emitter, AsyncIterable<Uint8Array | string> {
+export interface ReadStream extends Emitter, AsyncIterable<Buffer | string> {
   path: string; bytesRead: number; destroyed: boolean;
   resume(): this;
   pipe<W extends WriteStream>(into: W): W;
@@ -49,7 +49,7 @@ export interface FileHandle {
   read(buffer?: ArrayBufferView, offset?: number, length?: number, position?: number | bigint | null): Promise<{ bytesRead: number; buffer: ArrayBufferView }>;
   write(data: Data, offset?: number | null, length?: number, position?: number | bigint | null): Promise<{ bytesWritten: number; buffer: Data }>;
   readFile(options?: "utf8" | { encoding?: "utf8" }): Promise<string>;
-  readFile(options: AsBytes): Promise<Uint8Array>;
+  readFile(options: AsBytes): Promise<Buffer>;
   writeFile(data: Data, options?: Written): Promise<void>;
   appendFile(data: Data, options?: Written): Promise<void>;
   stat(): Promise<Stats>;
@@ -65,7 +65,7 @@ export function existsSync(path: string): boolean;
  * and read it in parts.
  */
 export function readFileSync(path: string, options?: AsText): string;
-export function readFileSync(path: string, options: AsBytes): Uint8Array;
+export function readFileSync(path: string, options: AsBytes): Buffer;
 /**
  * Makes the file, or empties it first, and writes all of the data; `flag` says otherwise, as `wx`: EEXIST if it is
  * there.
@@ -144,7 +144,7 @@ type Callback<T> = (error: Error | null, value: T) => void;
 /** As `readFileSync`, for a callback. In `fs/promises` it answers a promise, as all of these do. */
 export function readFile(path: string, done: Callback<string>): void;
 export function readFile(path: string, options: AsText, done: Callback<string>): void;
-export function readFile(path: string, options: AsBytes, done: Callback<Uint8Array>): void;
+export function readFile(path: string, options: AsBytes, done: Callback<Buffer>): void;
 /** As `writeFileSync`, for a callback. */
 export function writeFile(path: string, data: Data, done: Callback<void>): void;
 /** As `appendFileSync`, for a callback. */
@@ -172,7 +172,7 @@ export const promises: typeof import("fs/promises");
 import type { AsBytes, AsText, Data, Dirent, Encoding, FileHandle, Flag, Stats, Written } from "fs";
 export const constants: { readonly [name: string]: number };
 export function readFile(path: string, options?: AsText): Promise<string>;
-export function readFile(path: string, options: AsBytes): Promise<Uint8Array>;
+export function readFile(path: string, options: AsBytes): Promise<Buffer>;
 export function writeFile(path: string, data: Data, options?: Written): Promise<void>;
 export function appendFile(path: string, data: Data, options?: Written): Promise<void>;
 export function access(path: string, mode?: number): Promise<void>;

@@ -1,8 +1,9 @@
 // Node's `fs` over the functions of `vm:fs`. What has rules is decided there: this only has Node's shapes.
 import host from "host:fs";
+import { Buffer } from "node:buffer";
 
-// What a Buffer will be, once there is one.
-const bytes = (data) => data;
+const { setPrototypeOf } = Object, { prototype } = Buffer;
+const bytes = (data) => setPrototypeOf(data, prototype);
 
 const ERRNO = {
   __proto__: null, EPERM: -1, ENOENT: -2, EIO: -5, EBADF: -9, EACCES: -13, EBUSY: -16, EEXIST: -17, ENOTDIR: -20,
@@ -299,7 +300,7 @@ export class FileHandle {
   get fd() { return this.#fd; }
   async read(buffer, offset, length, position) {
     if (buffer === undefined || (!ArrayBuffer.isView(buffer) && typeof buffer === "object")) {
-      ({ buffer = new Uint8Array(16384), offset, length, position } = buffer ?? {});
+      ({ buffer = bytes(new Uint8Array(16384)), offset, length, position } = buffer ?? {});
     }
     return { bytesRead: await later.read(this.#fd, buffer, offset, length, position), buffer };
   }
