@@ -55,6 +55,13 @@ impl Fault {
         Fault::new(ErrorCode::ExecutionNotFound, "Execution not found").with("execution_id", id)
     }
 
+    /// No such checkpoint in a session's history.
+    pub fn checkpoint_not_found(session: model::SessionId, id: model::CheckpointId) -> Self {
+        Fault::new(ErrorCode::CheckpointNotFound, "Checkpoint not found in the history of this session")
+            .with("session_id", session)
+            .with("checkpoint_id", id)
+    }
+
     /// The session does not take executions (any more).
     pub fn session_not_ready(id: model::SessionId) -> Self {
         Fault::new(ErrorCode::SessionNotReady, "Session is not ready").with("session_id", id)

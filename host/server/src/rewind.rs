@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use model::{
-    CheckpointId, CheckpointKind, CheckpointRow, ErrorCode, Session as Row, SessionId, SessionStatus, TenantId,
+    CheckpointId, CheckpointKind, CheckpointRow, Session as Row, SessionId, SessionStatus, TenantId,
 };
 use store::{Chain, Cursor, Fork, NewCheckpoint, Recipe, Wanted};
 use uuid::Uuid;
@@ -119,10 +119,8 @@ impl Shared {
     /// A checkpoint that is in this session's history.
     async fn named(&self, tenant: TenantId, id: SessionId, checkpoint: CheckpointId) -> Result<Source, Fault> {
         let found = self.nursery.store.chain(tenant, checkpoint).await.map_err(|error| broken(id, error))?;
-        let found = found.filter(|found| found.session == id).ok_or_else(|| {
-            let message = "Checkpoint not found in the history of this session";
-            Fault::new(ErrorCode::CheckpointNotFound, message).with("session_id", id).with("checkpoint_id", checkpoint)
-        })?;
+        let found = found.filter(|found| found.session == id);
+        let found = found.ok_or_else(|| Fault::checkpoint_not_found(id, checkpoint))?;
         Ok(Source { recipe: found.recipe, chain: Some(found.chain) })
     }
 

@@ -28,6 +28,28 @@ interface Performance {
 }
 declare var performance: Performance;
 
+/** What was stored: the checkpoint's id, and whether this heap was brought back from it. */
+interface SessionCheckpoint {
+  readonly id: string;
+  readonly restored: boolean;
+}
+interface SessionEvent<T extends string = string> {
+  readonly type: T;
+}
+/** The session that the script lives in. */
+interface Session {
+  /** Calls `listener` when the session was brought back (`resume`), copied (`fork`) or rewound (`restore`). */
+  on<T extends "resume" | "fork" | "restore">(event: T, listener: (event: SessionEvent<T>) => void): this;
+  /** What the session takes along to another image: JSON. One listener; the last one counts. */
+  on(event: "save", listener: () => unknown): this;
+  /** Takes what `save` answered. One listener; the last one counts. */
+  on(event: "load", listener: (data: any) => void): this;
+  off(event: "resume" | "fork" | "restore" | "save" | "load", listener: (...args: any[]) => unknown): this;
+  /** Stores the heap as it is when the script next waits. Rejected with `CHECKPOINT_FAILED` where nothing is stored. */
+  checkpoint(): Promise<SessionCheckpoint>;
+}
+declare var session: Session;
+
 declare function queueMicrotask(callback: () => void): void;
 declare function structuredClone<T = any>(value: T, options?: { transfer?: Iterable<ArrayBuffer> }): T;
 declare function reportError(error: unknown): void;

@@ -10,7 +10,7 @@ use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
 use http_body_util::BodyExt;
-use model::{CapabilityId, ErrorCode, ExecutionId, IdError, SessionId, StartupFileId, TemplateId, TenantId};
+use model::{CapabilityId, CheckpointId, ErrorCode, ExecutionId, IdError, SessionId, StartupFileId, TemplateId, TenantId};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
@@ -60,6 +60,7 @@ named_ids! {
     ExecutionId = "execution_id",
     StartupFileId = "startup_file_id",
     CapabilityId = "capability_id",
+    CheckpointId = "checkpoint_id",
 }
 
 /// An id of a body or query.

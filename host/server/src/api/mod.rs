@@ -3,6 +3,7 @@ mod envelope;
 mod error;
 mod executions;
 mod extract;
+mod heaps;
 mod idempotency;
 mod leftover;
 mod libraries;
@@ -46,6 +47,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/templates", post(templates::create))
         .route("/templates/{template_id}/clone", post(templates::clone))
         .route("/sessions", post(sessions::create))
+        .route("/sessions/{session_id}/fork", post(heaps::fork))
         .route("/executions/repl", post(executions::repl))
         .route("/executions/run-file", post(executions::run_file))
         .route("/run", post(executions::run_once))
@@ -78,6 +80,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/sessions", get(sessions::list))
         .route("/sessions/{session_id}", get(sessions::get).delete(sessions::close))
         .route("/sessions/{session_id}/close", post(sessions::close))
+        .route("/sessions/{session_id}/hibernate", post(heaps::hibernate))
+        .route("/sessions/{session_id}/checkpoints", get(heaps::checkpoints).post(heaps::store))
+        .route("/sessions/{session_id}/restore", post(heaps::restore))
         .route("/executions", get(executions::list))
         .route("/executions/{execution_id}", get(executions::get))
         .route("/executions/{execution_id}/cancel", post(executions::cancel))

@@ -1,16 +1,16 @@
 //! The operations of the API, for its OpenAPI document. A test holds this list to the routes.
 use model::ErrorCode::{
-    AlreadyExists, EngineUnsupported, ExecutionNotFound, FileNotFound, InvalidPath, InvalidRequest, LibraryFailed,
+    AlreadyExists, CheckpointNotFound, EngineUnsupported, ImageGone, SessionDamaged, SessionNotDurable, SessionPinned, ExecutionNotFound, FileNotFound, InvalidPath, InvalidRequest, LibraryFailed,
     LibraryNotFound, ModuleNotAllowed, NotFound, OutputLimitExceeded, SessionBusy, SessionLimit, SessionNotFound,
     SessionNotReady, StartupFailed, StartupModeUnsupported, TemplateInactive, TemplateNotFound, WorktreeNotFound,
 };
-use model::{Capability, ErrorCode, Event, Execution, Grant, LibraryName, ModuleName, Session, StartupFile, Template};
+use model::{Capability, CheckpointRow, ErrorCode, Event, Execution, Grant, LibraryName, ModuleName, Session, StartupFile, Template};
 
 use crate::libraries::LibraryFile;
 use crate::secrets::SecretFacts;
 
 use super::openapi::{Body, Operation, Parameter, schema};
-use super::{executions, libraries, modules, secrets, sessions, system, template_lists as lists, templates};
+use super::{executions, heaps, libraries, modules, secrets, sessions, system, template_lists as lists, templates};
 
 const fn query(name: &'static str, description: &'static str, schema: &'static str) -> Parameter {
     Parameter { name, place: "query", required: false, description, schema }
@@ -160,9 +160,26 @@ pub(super) static OPERATIONS: &[Operation] = &[
     Operation { answers: &[(200, json!(Session))], errors: &[SessionNotFound],
         ..op("get", "/sessions/{session_id}", "getSession", "A session, live or not") },
     Operation { answers: &[(200, json!(Session))], errors: &[SessionNotFound],
-        ..op("delete", "/sessions/{session_id}", "deleteSession", "Close a live session; its row stays") },
+        ..op("delete", "/sessions/{session_id}", "deleteSession", "Close a session; its row stays, its heap does not") },
     Operation { answers: &[(200, json!(Session))], errors: &[SessionNotFound],
-        ..op("post", "/sessions/{session_id}/close", "closeSession", "Close a live session; its row stays") },
+        ..op("post", "/sessions/{session_id}/close", "closeSession", "Close a session; its row stays, its heap does not") },
+    Operation { answers: &[(200, json!(Session))],
+        errors: &[SessionNotFound, SessionNotReady, SessionBusy, SessionPinned, SessionNotDurable],
+        ..op("post", "/sessions/{session_id}/hibernate", "hibernateSession", "Have a session leave memory; its next use brings it back") },
+    Operation { parameters: &[ONCE], request: json!(heaps::Fork), answers: &[(201, json!(Vec<Session>))],
+        errors: &[SessionNotFound, SessionNotReady, SessionBusy, SessionNotDurable, SessionDamaged, CheckpointNotFound, ImageGone, SessionLimit],
+        ..op("post", "/sessions/{session_id}/fork", "forkSession", "Make sessions that go on from this one's heap, each for itself") },
+    Operation { parameters: &[
+            query("before", "Only checkpoints older than this one", r#"{"type":"string","format":"uuid"}"#),
+            LIMIT,
+        ], answers: &[(200, json!(Vec<CheckpointRow>))], errors: &[SessionNotFound, CheckpointNotFound],
+        ..op("get", "/sessions/{session_id}/checkpoints", "listCheckpoints", "The heaps that a session can go back to, newest first") },
+    Operation { answers: &[(201, json!(heaps::Stored))],
+        errors: &[SessionNotFound, SessionNotReady, SessionBusy, SessionNotDurable, SessionDamaged, ImageGone, SessionLimit],
+        ..op("post", "/sessions/{session_id}/checkpoints", "storeCheckpoint", "Store a session's heap as it is") },
+    Operation { request: json!(heaps::Restore), answers: &[(200, json!(Session))],
+        errors: &[SessionNotFound, SessionNotReady, SessionBusy, SessionDamaged, CheckpointNotFound],
+        ..op("post", "/sessions/{session_id}/restore", "restoreSession", "Have a session go on from one of its checkpoints") },
 
     Operation { parameters: &[
             Parameter { required: true, ..query("session_id", "Of this session", r#"{"type":"string","format":"uuid"}"#) },
@@ -172,11 +189,12 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ..op("get", "/executions", "listExecutions", "Executions of a session, newest first; 50 unless limit says otherwise") },
     Operation { parameters: &[ONCE, PREFER], request: json!(executions::Repl),
         answers: &[(201, json!(Execution)), (202, json!(Execution))],
-        errors: &[SessionNotFound, SessionNotReady, SessionBusy, OutputLimitExceeded],
+        errors: &[SessionNotFound, SessionNotReady, SessionBusy, OutputLimitExceeded, SessionDamaged, ImageGone, SessionLimit],
         ..op("post", "/executions/repl", "runRepl", "Run a piece of JavaScript in a session") },
     Operation { parameters: &[ONCE, PREFER], request: json!(executions::RunFile),
         answers: &[(201, json!(Execution)), (202, json!(Execution))],
-        errors: &[SessionNotFound, SessionNotReady, SessionBusy, OutputLimitExceeded, FileNotFound, InvalidPath],
+        errors: &[SessionNotFound, SessionNotReady, SessionBusy, OutputLimitExceeded, FileNotFound, InvalidPath,
+            SessionDamaged, ImageGone, SessionLimit],
         ..op("post", "/executions/run-file", "runFile", "Run a file of the session's worktree") },
     Operation { answers: &[(200, json!(Execution))], errors: &[ExecutionNotFound],
         ..op("get", "/executions/{execution_id}", "getExecution", "An execution") },

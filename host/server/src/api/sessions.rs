@@ -6,6 +6,7 @@ use model::{SessionId, SessionStatus, TemplateId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::heaps::shown;
 use super::extract::{self, Json, LABEL_BYTES_MAX, PATH_BYTES_MAX, PathId, Query, Tenant, required_within};
 use super::lists::{self, Part};
 use super::{Answer, created, ok};
@@ -30,7 +31,11 @@ pub(super) async fn list(State(app): State<Arc<App>>, Tenant(tenant): Tenant, qu
     };
     let read = move |wanted| {
         let app = Arc::clone(&app);
-        async move { Ok(Part::of(app.store.sessions(tenant, status, wanted).await?, wanted)) }
+        async move {
+            let mut page = app.store.sessions(tenant, status, wanted).await?;
+            page.rows = page.rows.into_iter().map(|row| shown(&app, row)).collect();
+            Ok(Part::of(page, wanted))
+        }
     };
     lists::answer(read(wanted).await?, read)
 }
@@ -64,11 +69,12 @@ pub(super) async fn create(State(app): State<Arc<App>>, Tenant(tenant): Tenant, 
     let wish = Wish { whole, workspace_id, base_commit_oid, worktree_path };
     let row = app.registry.create(tenant, wish).await?;
     tracing::Span::current().record("session", tracing::field::display(row.id));
-    created(&row)
+    created(&shown(&app, row))
 }
 
 pub(super) async fn get(State(app): State<Arc<App>>, Tenant(tenant): Tenant, PathId(id): PathId<SessionId>) -> Answer {
-    ok(&app.store.session(tenant, id).await?.ok_or_else(|| Fault::session_not_found(id))?)
+    let row = app.store.session(tenant, id).await?.ok_or_else(|| Fault::session_not_found(id))?;
+    ok(&shown(&app, row))
 }
 
 /// Closing twice, or what has crashed, is a 404: there is no such live session.

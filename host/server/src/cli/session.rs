@@ -50,6 +50,45 @@ enum Verb {
         #[arg(value_parser = NonEmptyStringValueParser::new())]
         session: String,
     },
+    /// Have a session leave memory now; its next use brings it back as it was
+    Hibernate {
+        /// Its id
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        session: String,
+    },
+    /// Make sessions that go on from this one's heap, each for itself
+    Fork {
+        /// Its id
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        session: String,
+        /// So many
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+        count: u32,
+        /// A checkpoint to go on from [default: the heap as it is]
+        #[arg(long, value_name = "CHECKPOINT")]
+        checkpoint: Option<String>,
+    },
+    /// Store a session's heap as it is now
+    Checkpoint {
+        /// Its id
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        session: String,
+    },
+    /// List the checkpoints that a session can go back to, newest first
+    Checkpoints {
+        /// Its id
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        session: String,
+    },
+    /// Have a session go on from one of its checkpoints, as if nothing had run since
+    Restore {
+        /// Its id
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        session: String,
+        /// The checkpoint's id
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        checkpoint: String,
+    },
     /// Close a session: what runs is cancelled, the heap is gone, its row and its executions stay
     #[command(visible_alias = "delete")]
     Close {
@@ -89,6 +128,27 @@ struct Session {
     last_error: Option<String>,
 }
 
+/// A checkpoint, as far as it is printed.
+#[derive(Deserialize)]
+struct Checkpoint {
+    id: String,
+    kind: String,
+    seq: u64,
+    pages: u32,
+    bytes: u64,
+    created_at: String,
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    checkpoint: Option<Checkpoint>,
+}
+
+const CHECKPOINTS: Table = Table {
+    columns: &[("Checkpoint ID", 36), ("Kind", 8), ("Seq", 8), ("Pages", 8), ("Bytes", 10), ("Created", 20)],
+    dashes: 96,
+};
+
 const TABLE: Table =
     Table { columns: &[("Session ID", 36), ("Template ID", 36), ("Status", 10), ("Created", 20)], dashes: 102 };
 
@@ -106,6 +166,42 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
             })
         }
         Verb::Get { session } => client.get(&["sessions", &session]).send()?.show(|s: Session| s.lines()),
+        Verb::Hibernate { session } => {
+            let answer = client.post(&["sessions", &session, "hibernate"]).send()?;
+            answer.show(|_: IgnoredAny| vec![format!("Hibernated session: {}", line(&session))])
+        }
+        Verb::Fork { session, count, checkpoint } => {
+            let mut body = json!({ "count": count });
+            if let Some(checkpoint) = checkpoint {
+                body["checkpoint"] = checkpoint.into();
+            }
+            client.post(&["sessions", &session, "fork"]).json(&body)?.send()?.show(|forks: Vec<Session>| {
+                forks.iter().map(|fork| format!("Created session: {}", line(&fork.id))).collect()
+            })
+        }
+        Verb::Checkpoint { session } => {
+            let answer = client.post(&["sessions", &session, "checkpoints"]).send()?;
+            answer.show(|stored: Stored| match stored.checkpoint {
+                Some(checkpoint) => vec![format!("Stored checkpoint: {}", line(&checkpoint.id))],
+                None => vec!["Nothing has run: the session is as its template makes it".to_owned()],
+            })
+        }
+        Verb::Checkpoints { session } => {
+            client.get(&["sessions", &session, "checkpoints"]).send()?.show(|checkpoints: Vec<Checkpoint>| {
+                let texts: Vec<_> = checkpoints
+                    .iter()
+                    .map(|c| [c.seq.to_string(), c.pages.to_string(), c.bytes.to_string(), seconds(&c.created_at)])
+                    .collect();
+                let rows = checkpoints.iter().zip(&texts);
+                let rows = rows.map(|(c, [seq, pages, bytes, at])| [&*c.id, &c.kind, seq, pages, bytes, at]);
+                CHECKPOINTS.show(rows, "No checkpoints found")
+            })
+        }
+        Verb::Restore { session, checkpoint } => {
+            let body = json!({ "checkpoint": checkpoint });
+            let answer = client.post(&["sessions", &session, "restore"]).json(&body)?.send()?;
+            answer.show(|_: IgnoredAny| vec![format!("Restored session: {}", line(&session))])
+        }
         Verb::Close { session } => {
             let answer = client.post(&["sessions", &session, "close"]).send()?;
             answer.show(|_: IgnoredAny| vec![format!("Closed session: {}", line(&session))])
