@@ -9,7 +9,7 @@ use crate::fault::Fault;
 use crate::run::Runner;
 
 /// Checkpoints between two looks at what may go.
-const PRUNED_EVERY: u32 = 8;
+pub(crate) const PRUNED_EVERY: u32 = 8;
 
 /// How a session is kept.
 #[derive(Clone, Copy, Debug)]

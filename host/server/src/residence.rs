@@ -244,15 +244,16 @@ impl Nursery {
             let map = self.live.map();
             map.values().filter_map(|(_, session)| Some((session.idle_since()?, session.clone()))).collect()
         };
-        let count = LEAVE_AT_ONCE.max(idle.len() / LEAVE_PART).min(idle.len());
-        if count == 0 {
-            return 0;
+        idle.sort_unstable_by_key(|(since, _)| *since);
+        // Some may be pinned: then it is the turn of those that were used later.
+        for part in idle.chunks(LEAVE_AT_ONCE.max(idle.len() / LEAVE_PART)) {
+            let leaving = part.iter().map(|(_, session)| async move { session.hibernate().await.is_ok() });
+            let left = futures_util::future::join_all(leaving).await.into_iter().filter(|left| *left).count();
+            if left > 0 {
+                return left;
+            }
         }
-        if count < idle.len() {
-            idle.select_nth_unstable_by_key(count, |(since, _)| *since);
-        }
-        let leaving = idle.into_iter().take(count).map(|(_, session)| async move { session.hibernate().await.is_ok() });
-        futures_util::future::join_all(leaving).await.into_iter().filter(|left| *left).count()
+        0
     }
 }
 

@@ -1,9 +1,7 @@
 //! What a session's stored heaps are good for: going back to one, and going on from one more than once.
 use std::sync::Arc;
 
-use model::{
-    CheckpointId, CheckpointKind, CheckpointRow, Session as Row, SessionId, SessionStatus, TenantId,
-};
+use model::{CheckpointId, CheckpointKind, CheckpointRow, Session as Row, SessionId, SessionStatus, TenantId};
 use store::{Chain, Cursor, Fork, NewCheckpoint, Recipe, Wanted};
 use uuid::Uuid;
 

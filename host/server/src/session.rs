@@ -10,7 +10,9 @@ use tokio::time::Instant;
 
 use crate::clock;
 use crate::fault::Fault;
+use crate::keep::PRUNED_EVERY;
 use crate::nursery::Nursery;
+use crate::residence::not_durable;
 use crate::run::{Executed, LiveRun, Prepared, Runner, What, again, payload};
 
 /// How often a session that is being closed looks whether everything has ended.
@@ -140,7 +142,8 @@ impl Session {
             turn: Arc::clone(&turn),
             runs: Arc::clone(&runs),
             finished: 0,
-            checkpoints: 0,
+            // The first one that is stored is followed by a look at what may go.
+            checkpoints: PRUNED_EVERY - 1,
             stored: heap.stored,
             changed: heap.changed.then(Instant::now),
             backlog: Arc::new(backlog),
@@ -365,6 +368,9 @@ impl Session {
 
     /// Stores the heap as it is, once nothing runs, and answers with its newest checkpoint; none if it is as its image is.
     pub async fn checkpoint(&self) -> Result<Option<CheckpointId>, Fault> {
+        if !self.is_durable() {
+            return Err(not_durable().with("session_id", self.0.runner.place.session));
+        }
         let session = self.clone();
         let task = tokio::spawn(async move {
             let turn = session.turn_if_free().await?.ok_or_else(|| session.busy())?;
@@ -689,15 +695,15 @@ impl Task {
         turn: OwnedSemaphorePermit,
         store: bool,
     ) -> Result<(), (Awake, Option<Sandbox>)> {
-        if let Some(why) = heap.pinned().filter(|_| store) {
-            return Err((Awake::Pinned(why), Some(heap)));
-        }
         if self.changed.is_some() && store {
             heap = match self.checkpoint(heap).await {
                 Some((heap, Ok(_))) => heap,
                 Some((heap, Err(_))) => return Err((Awake::NotStored, Some(heap))),
                 None => return Err((Awake::NotStored, None)),
             };
+        }
+        if let Some(why) = heap.pinned().filter(|_| store) {
+            return Err((Awake::Pinned(why), Some(heap)));
         }
         if !self.runs.falls_asleep() {
             return Err((Awake::Busy, Some(heap)));

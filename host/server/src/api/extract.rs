@@ -10,7 +10,9 @@ use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
 use http_body_util::BodyExt;
-use model::{CapabilityId, CheckpointId, ErrorCode, ExecutionId, IdError, SessionId, StartupFileId, TemplateId, TenantId};
+use model::{
+    CapabilityId, CheckpointId, ErrorCode, ExecutionId, IdError, SessionId, StartupFileId, TemplateId, TenantId,
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};

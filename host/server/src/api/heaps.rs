@@ -90,7 +90,11 @@ pub(super) struct Stored {
     checkpoint: Option<model::CheckpointRow>,
 }
 
-pub(super) async fn store(State(app): State<Arc<App>>, Tenant(tenant): Tenant, PathId(id): PathId<SessionId>) -> Answer {
+pub(super) async fn store(
+    State(app): State<Arc<App>>,
+    Tenant(tenant): Tenant,
+    PathId(id): PathId<SessionId>,
+) -> Answer {
     created(&Stored { checkpoint: app.registry.checkpoint(tenant, id).await? })
 }
 

@@ -1,10 +1,14 @@
 //! The operations of the API, for its OpenAPI document. A test holds this list to the routes.
 use model::ErrorCode::{
-    AlreadyExists, CheckpointNotFound, EngineUnsupported, ImageGone, SessionDamaged, SessionNotDurable, SessionPinned, ExecutionNotFound, FileNotFound, InvalidPath, InvalidRequest, LibraryFailed,
-    LibraryNotFound, ModuleNotAllowed, NotFound, OutputLimitExceeded, SessionBusy, SessionLimit, SessionNotFound,
-    SessionNotReady, StartupFailed, StartupModeUnsupported, TemplateInactive, TemplateNotFound, WorktreeNotFound,
+    AlreadyExists, CheckpointNotFound, EngineUnsupported, ExecutionNotFound, FileNotFound, ImageGone, InvalidPath,
+    InvalidRequest, LibraryFailed, LibraryNotFound, ModuleNotAllowed, NotFound, OutputLimitExceeded, SessionBusy,
+    SessionDamaged, SessionLimit, SessionNotDurable, SessionNotFound, SessionNotReady, SessionPinned, StartupFailed,
+    StartupModeUnsupported, TemplateInactive, TemplateNotFound, WorktreeNotFound,
 };
-use model::{Capability, CheckpointRow, ErrorCode, Event, Execution, Grant, LibraryName, ModuleName, Session, StartupFile, Template};
+use model::{
+    Capability, CheckpointRow, ErrorCode, Event, Execution, Grant, LibraryName, ModuleName, Session, StartupFile,
+    Template,
+};
 
 use crate::libraries::LibraryFile;
 use crate::secrets::SecretFacts;

@@ -6,8 +6,8 @@ use model::{SessionId, SessionStatus, TemplateId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::heaps::shown;
 use super::extract::{self, Json, LABEL_BYTES_MAX, PATH_BYTES_MAX, PathId, Query, Tenant, required_within};
+use super::heaps::shown;
 use super::lists::{self, Part};
 use super::{Answer, created, ok};
 use crate::app::App;
