@@ -223,7 +223,8 @@ fn changes(memory: &[u8], base: &Base, before: &[(u32, u64)], full: bool) -> Cha
     let mut written =
         written.into_iter().flat_map(|range| (range.start / PAGE) as u32..range.end.div_ceil(PAGE) as u32);
     let mut before = before.iter().copied().peekable();
-    let (mut pages, mut runs): (Vec<(u32, u64)>, Vec<(u32, u32)>) = (Vec::new(), Vec::new());
+    let mut pages = Vec::new();
+    let mut runs: Vec<(u32, u32)> = Vec::new();
     let mut next = written.next();
     loop {
         let page = match (next, before.peek()) {

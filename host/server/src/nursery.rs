@@ -13,10 +13,12 @@ use crate::fault::Fault;
 use crate::keep::Keep;
 use crate::kv::Stored;
 use crate::libraries::Libraries;
+use crate::prepare::Place;
 use crate::recipes::Made;
-use crate::run::{Place, Runner, payload};
+use crate::run::{Runner, payload};
 use crate::secrets::Secrets;
-use crate::session::{Heap, Session};
+use crate::session::Session;
+use crate::task::Heap;
 use crate::worktrees::Worktrees;
 
 /// What heaps are made with.

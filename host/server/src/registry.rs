@@ -19,11 +19,13 @@ use crate::config::Config;
 use crate::fault::Fault;
 use crate::libraries::Libraries;
 use crate::nursery::{Live, Nursery, Outlook, blocking};
+use crate::prepare::{Place, What};
 use crate::recipes::Made;
 use crate::residence::Waking;
-use crate::run::{Executed, LiveRun, Place, Runner, What, again};
+use crate::run::{Executed, LiveRun, Runner, again};
 use crate::secrets::Secrets;
-use crate::session::{Heap, Session};
+use crate::session::Session;
+use crate::task::Heap;
 use crate::worktrees::Worktrees;
 
 /// How often is looked whether what goes on has ended, and how long a stopping server waits for sessions that start.
@@ -308,6 +310,9 @@ impl Shared {
                         Outlook::Failed(fault) => return Err(fault),
                     };
                     let sandbox = self.startup(&runner, sandbox, &files, &begun).await?;
+                    // What they did is never lost: they are not run again.
+                    let unstored = keep.is_durable() && !files.is_empty() && sandbox.last_snapshot().is_none();
+                    let sandbox = if unstored { stored(&runner, sandbox).await? } else { sandbox };
                     Ok((runner.store.session_ready(tenant, id).await?, sandbox))
                 };
                 match started.await {
@@ -320,8 +325,7 @@ impl Shared {
             }
         };
         let stored = sandbox.last_snapshot().map(CheckpointId::from);
-        let changed = keep.is_durable() && !files.is_empty() && stored.is_none();
-        let heap = Heap { sandbox, events: Vec::new(), changed, stored };
+        let heap = Heap { sandbox, events: Vec::new(), changed: false, stored };
         let session = Session::start(Arc::clone(nursery), runner, heap, room);
         nursery.live.map().insert(id, (tenant, session.clone()));
         // A server that began to stop meanwhile has drained the map before.
@@ -414,4 +418,11 @@ impl Shared {
             Err(error) => error.into(),
         }
     }
+}
+
+/// A heap, once it is on the disk.
+async fn stored(runner: &Runner, sandbox: Sandbox) -> Result<Sandbox, Fault> {
+    let lost = || Fault::internal("a guest's thread panicked");
+    let (sandbox, stored) = runner.checkpoint(sandbox, None).await.ok_or_else(lost)?;
+    stored.map(|_| sandbox)
 }

@@ -73,13 +73,14 @@ impl Shared {
             return Err(Fault::session_not_ready(id));
         }
         let source = self.named(tenant, id, checkpoint).await?;
+        let new =
+            self.copies(source, CheckpointKind::Restore, 1).await.map_err(|fault| fault.with("session_id", id))?;
+        let new = new.into_iter().next().ok_or_else(|| Fault::internal("a checkpoint has no heap"))?;
+        // Nothing is lost before there is what it goes back to.
         let live = nursery.live.map().get(&id).map(|(_, session)| session.clone());
         if let Some(session) = live {
             session.leave_unstored().await.map_err(|why: Awake| stays(id, why))?;
         }
-        let new =
-            self.copies(source, CheckpointKind::Restore, 1).await.map_err(|fault| fault.with("session_id", id))?;
-        let new = new.into_iter().next().ok_or_else(|| Fault::internal("a checkpoint has no heap"))?;
         Ok(nursery.store.session_restored(tenant, id, new).await?)
     }
 

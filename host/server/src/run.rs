@@ -4,10 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use model::{
-    Durability, ErrorCode, Exception, Execution, ExecutionId, ExecutionKind, ExecutionStatus, Payload, RelPath,
-    RelPathError, SessionId, StartupMode, TenantId,
+    Durability, ErrorCode, Exception, Execution, ExecutionId, ExecutionKind, ExecutionStatus, Payload, TenantId,
 };
-use sandbox::{Engine, Event, Metrics, Mode, Outcome, Ran, Root, Sandbox, Script, SourceError, Stop, Turn, Waiting};
+use sandbox::{Engine, Event, Metrics, Outcome, Ran, Sandbox, Script, Stop, Turn, Waiting};
 use serde_json::value::RawValue;
 use store::{EventLog, EventPage, FinishedExecution, NewCheckpoint, NewExecution, Store};
 use tokio::sync::{Notify, watch};
@@ -16,6 +15,7 @@ use uuid::Uuid;
 use crate::clock;
 use crate::fault::Fault;
 use crate::keep::Keep;
+use crate::prepare::{Place, Prepared, What};
 
 /// How long is tried to record what must be recorded, and the first pause.
 const RECORD_TIME: Duration = Duration::from_secs(20);
@@ -23,113 +23,6 @@ const RECORD_AGAIN: Duration = Duration::from_millis(50);
 const CRASHED: &str = "The sandbox crashed and its heap is gone";
 /// What a run that took its heap along says of a session that goes on all the same.
 const ROLLED_BACK: &str = ". The session goes on from its last checkpoint: what was changed since is lost";
-/// Largest file that is run, bytes.
-const FILE_BYTES_MAX: usize = 8 << 20;
-
-/// What a client wants run.
-#[derive(Clone, Debug)]
-pub enum What {
-    /// A piece of source.
-    Repl {
-        /// It.
-        input: String,
-        /// It is TypeScript.
-        typescript: bool,
-    },
-    /// A file of the worktree.
-    File {
-        /// As the client wrote it.
-        path: String,
-        /// An object, or null. Scripts see it as `__ARGS__`.
-        args: Box<RawValue>,
-        /// An object, or null. Scripts see it as `__ENV__`.
-        env: Box<RawValue>,
-    },
-    /// A startup file of the template.
-    Startup {
-        /// Beneath the worktree.
-        path: String,
-        /// How it is evaluated.
-        mode: StartupMode,
-    },
-}
-
-/// What is going to run: everything is read and checked.
-#[derive(Debug)]
-pub(crate) struct Prepared {
-    what: What,
-    source: String,
-    mode: Mode,
-    prologue: String,
-    /// What was said since the last execution, to be told in this one.
-    pub(crate) backlog: Vec<Payload>,
-}
-
-impl Prepared {
-    /// What was asked for, without what was read.
-    pub(crate) fn into_what(self) -> What {
-        self.what
-    }
-}
-
-/// Where the files of a session are, and what of the run time its template switches on.
-#[derive(Clone, Debug)]
-pub(crate) struct Place {
-    pub(crate) session: SessionId,
-    pub(crate) root: Option<Root>,
-    pub(crate) esm: bool,
-    pub(crate) keep: Keep,
-}
-
-impl Place {
-    /// Reads what is to run.
-    pub(crate) async fn prepare(&self, what: What) -> Result<Prepared, Fault> {
-        let (path, module) = match &what {
-            What::Repl { input, .. } => {
-                let source = input.clone();
-                return Ok(Prepared { what, source, mode: Mode::Script, prologue: String::new(), backlog: Vec::new() });
-            }
-            What::File { path, .. } => (path, [".mjs", ".mts"].iter().any(|extension| path.ends_with(extension))),
-            What::Startup { path, mode } => (path, *mode == StartupMode::Module),
-        };
-        if module && !self.esm {
-            let message = "ES modules are switched off by the template's settings (runtime.esm)";
-            return Err(Fault::validation(message).with("session_id", self.session));
-        }
-        let path = RelPath::parse(path).map_err(|error| match error {
-            RelPathError::Outside => self.outside(),
-            RelPathError::Blank | RelPathError::Malformed => self.absent(),
-        })?;
-        let root = self.root.clone().ok_or_else(|| self.absent())?;
-        let read = tokio::task::spawn_blocking(move || root.source(&path, FILE_BYTES_MAX));
-        let source = read.await.map_err(Fault::internal)?.map_err(|error| match error {
-            SourceError::Absent => self.absent(),
-            SourceError::Outside => self.outside(),
-            SourceError::TooLarge => Fault::validation(format!("path: the file is larger than {FILE_BYTES_MAX} bytes")),
-            SourceError::NotText => Fault::validation("path: the file is not UTF-8"),
-        })?;
-        let prologue = match &what {
-            What::File { args, env, .. } => prologue(args, env),
-            _ => String::new(),
-        };
-        let mode = if module { Mode::Module } else { Mode::Script };
-        Ok(Prepared { what, source, mode, prologue, backlog: Vec::new() })
-    }
-
-    fn absent(&self) -> Fault {
-        Fault::new(ErrorCode::FileNotFound, "File not found").with("session_id", self.session)
-    }
-
-    fn outside(&self) -> Fault {
-        Fault::new(ErrorCode::InvalidPath, "Path escapes allowed worktree").with("session_id", self.session)
-    }
-}
-
-/// JSON as JavaScript reads it, by way of a string: an object literal would take `__proto__` for more than a name.
-fn prologue(args: &RawValue, env: &RawValue) -> String {
-    let parsed = |json: &RawValue| serde_json::to_string(json.get()).unwrap_or_default();
-    format!("globalThis.__ARGS__ = JSON.parse({}); globalThis.__ENV__ = JSON.parse({});", parsed(args), parsed(env))
-}
 
 /// An execution that is under way or waits for its turn. Shared by who runs it, who follows it and who cancels it.
 #[derive(Debug)]
@@ -243,7 +136,7 @@ pub(crate) struct Runner {
 
 /// What comes back from the guest's thread.
 enum First {
-    Finished(Finished),
+    Finished(Box<Finished>),
     Waiting(Waiting),
 }
 
@@ -308,14 +201,14 @@ impl Runner {
         };
         let mut step = match unrun {
             Ok(Some((sandbox, _))) => {
-                Some(First::Finished(Finished { sandbox: Some(sandbox), end: run.unrun(), heap: None }))
+                Some(First::Finished(Box::new(Finished { sandbox: Some(sandbox), end: run.unrun(), heap: None })))
             }
             Ok(None) => first.await.flatten(),
             Err(first) => first,
         };
         let finished = loop {
             step = match step {
-                Some(First::Finished(finished)) => break Some(finished),
+                Some(First::Finished(finished)) => break Some(*finished),
                 // It needs no thread until there is something to go on with.
                 Some(First::Waiting(waiting)) => self.goes_on(run, waiting).await,
                 None => break None,
@@ -451,7 +344,7 @@ fn on_thread(sandbox: Sandbox, run: &Arc<LiveRun>, prepared: &Prepared, keep: Ke
 
 fn reached(run: &LiveRun, turn: Turn, keep: Keep) -> First {
     match turn {
-        Turn::Done(ran) => First::Finished(conclude(run, *ran, keep)),
+        Turn::Done(ran) => First::Finished(Box::new(conclude(run, *ran, keep))),
         Turn::Waiting(waiting) => First::Waiting(waiting),
     }
 }

@@ -15,8 +15,8 @@ use super::lists::{self, After, Part};
 use super::{Answer, created, json, ok, stream};
 use crate::app::App;
 use crate::fault::Fault;
+use crate::prepare::What;
 use crate::registry::Wish;
-use crate::run::What;
 use crate::session::Session;
 use crate::worktrees;
 
