@@ -13,6 +13,7 @@ use uuid::Uuid;
 use wasmtime::{Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 use crate::Registry;
+use crate::carry;
 use crate::error::Error;
 use crate::host::Surroundings;
 use crate::image::{Builder, Image, Recipe};
@@ -20,7 +21,7 @@ use crate::limits::wasm_memory_bytes;
 use crate::modules::{self, Module};
 use crate::sandbox::Ran;
 use crate::services::Policy;
-use crate::snapshot::{self, RestoreError, Snapshot};
+use crate::snapshot::{RestoreError, Snapshot};
 use crate::threads::{Threads, WASM_STACK_BYTES};
 use crate::turn::Turn;
 
@@ -162,15 +163,10 @@ impl Engine {
         Ok((modules, hash))
     }
 
-    /// The stored heap `of` under other names: snapshots without pages that build on it. `image`: that of its session.
-    pub fn copies(
-        &self,
-        image: &str,
-        of: (Uuid, &[u8]),
-        depth: u32,
-        ids: &[Uuid],
-    ) -> Result<Vec<Snapshot>, RestoreError> {
-        snapshot::copy(self.0.builder.snapshot_key(), image, of, depth, ids)
+    /// A stored heap under other names: snapshots without pages that build on it, or on a whole one, which is the first of
+    /// them, where the chain has become long. `image`: that of its session.
+    pub fn copies(&self, image: &str, chain: &[(Uuid, Vec<u8>)], ids: &[Uuid]) -> Result<Vec<Snapshot>, RestoreError> {
+        carry::copies(self.0.builder.snapshot_key(), image, chain, ids)
     }
 
     /// Runs `job` on one of the guest threads, the only ones with stacks for it.

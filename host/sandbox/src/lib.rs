@@ -3,6 +3,7 @@
 //! This crate is the only user of wasmtime. What a script can reach is decided here, when an image is linked: a module
 //! that is not in the [`Recipe`] is no import of the compiled component, so there is nothing to call.
 mod bindings;
+mod carry;
 mod control;
 mod engine;
 mod error;

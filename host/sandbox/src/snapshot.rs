@@ -24,17 +24,17 @@ use crate::tickets::SavedTickets;
 /// Unit of what is stored, bytes.
 pub(crate) const PAGE: usize = 4096;
 /// Pages of 4 KiB in one of WebAssembly's.
-const PAGES_PER_WASM_PAGE: u32 = 16;
+pub(crate) const PAGES_PER_WASM_PAGE: u32 = 16;
 /// Snapshots that build on one another before all is written again.
-const DEPTH_MAX: u32 = 32;
+pub(crate) const DEPTH_MAX: u32 = 32;
 /// What changes may add up to before that is done anyway, beyond the size of the last full one, bytes.
 const DELTAS_BYTES: u64 = 64 << 10;
 /// Text of the host's part, bytes: ten thousand timers, and what modules hold.
-const HEADER_BYTES_MAX: usize = 32 << 20;
+pub(crate) const HEADER_BYTES_MAX: usize = 32 << 20;
 const LEVEL: i32 = 1;
-const SEAL_LEN: usize = blake3::OUT_LEN;
+pub(crate) const SEAL_LEN: usize = blake3::OUT_LEN;
 
-type Seal = [u8; SEAL_LEN];
+pub(crate) type Seal = [u8; SEAL_LEN];
 
 /// The key that snapshots are sealed with.
 #[derive(Clone, Default)]
@@ -83,21 +83,21 @@ pub enum RestoreError {
 
 /// What stands before the pages.
 #[derive(Serialize, Deserialize)]
-struct Header {
+pub(crate) struct Header {
     /// WebAssembly pages.
-    memory_pages: u32,
-    stack_pointer: u32,
+    pub(crate) memory_pages: u32,
+    pub(crate) stack_pointer: u32,
     /// Pages that follow: the first, and how many, each.
-    runs: Vec<(u32, u32)>,
-    tickets: SavedTickets,
-    states: BTreeMap<String, serde_json::Value>,
+    pub(crate) runs: Vec<(u32, u32)>,
+    pub(crate) tickets: SavedTickets,
+    pub(crate) states: BTreeMap<String, serde_json::Value>,
 }
 
 /// Hashes of an image's own memory, so that pages that are as the image has them are not stored.
 pub(crate) struct Base {
-    hashes: Vec<u64>,
+    pub(crate) hashes: Vec<u64>,
     zero: u64,
-    stack_pointer: u32,
+    pub(crate) stack_pointer: u32,
 }
 
 /// What is known of the last snapshot of a live heap.
@@ -111,7 +111,7 @@ pub(crate) struct Past {
     pages: Vec<(u32, u64)>,
 }
 
-fn hash(page: &[u8]) -> u64 {
+pub(crate) fn hash(page: &[u8]) -> u64 {
     // Not against forgery: a heap that collides with itself harms nobody but its own session.
     XxHash3_64::oneshot(page)
 }
@@ -121,12 +121,12 @@ impl Base {
         Base { hashes: memory.chunks_exact(PAGE).map(hash).collect(), zero: hash(&[0; PAGE]), stack_pointer }
     }
 
-    fn get(&self, page: u32) -> u64 {
+    pub(crate) fn get(&self, page: u32) -> u64 {
         self.hashes.get(page as usize).copied().unwrap_or(self.zero)
     }
 
     /// Pages below this one are the dead part of the shadow stack.
-    fn first_page(&self) -> u32 {
+    pub(crate) fn first_page(&self) -> u32 {
         self.stack_pointer / PAGE as u32
     }
 }
@@ -136,10 +136,10 @@ impl Base {
 #[derive(Default)]
 pub(crate) struct Bases(OnceLock<Base>);
 
-static ONE_PRISTINE: Mutex<()> = Mutex::new(());
+pub(crate) static ONE_PRISTINE: Mutex<()> = Mutex::new(());
 
 impl Bases {
-    fn of(&self, image: &Arc<Image>) -> Result<&Base, Error> {
+    pub(crate) fn of(&self, image: &Arc<Image>) -> Result<&Base, Error> {
         if let Some(base) = self.0.get() {
             return Ok(base);
         }
@@ -181,7 +181,8 @@ impl Sandbox {
         let count = runs.iter().map(|(_, count)| count).sum();
         let header = Header { memory_pages, stack_pointer, runs, tickets, states };
         let timer_due = header.tickets.next_due();
-        let raw = write(&header, bytes)?;
+        let at = |page: u32| page as usize * PAGE;
+        let raw = write(&header, header.runs.iter().map(|&(first, count)| &bytes[at(first)..at(first + count)]))?;
         let past = inner.past.take().filter(|_| !full);
         let parent_seal = past.as_ref().map_or([0; SEAL_LEN], |past| past.seal);
         let (bytes, seal) = close(inner.image.key(), inner.image.hash(), id, &parent_seal, &raw)?;
@@ -258,23 +259,39 @@ fn changes(memory: &[u8], base: &Base, before: &[(u32, u64)], full: bool) -> Cha
 
 /// Compresses and seals.
 fn close(key: &SnapshotKey, image: &str, id: Uuid, parent: &Seal, raw: &[u8]) -> Result<(Vec<u8>, Seal), Error> {
+    Ok(sealed(key, image, id, parent, &compress(raw)?))
+}
+
+pub(crate) fn compress(raw: &[u8]) -> Result<Vec<u8>, Error> {
     thread_local! {
         static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
     }
     let failed = |error| Error::internal("compressing a snapshot", error);
-    let body = COMPRESSOR.with_borrow_mut(|compressor| {
+    COMPRESSOR.with_borrow_mut(|compressor| {
         let compressor = match compressor {
             Some(compressor) => compressor,
             None => compressor.insert(zstd::bulk::Compressor::new(LEVEL).map_err(failed)?),
         };
         compressor.compress(raw).map_err(failed)
-    })?;
-    let seal = seal(key, image, id, parent, &body);
+    })
+}
+
+/// What [`compress`] made, unpacked: at most so many bytes. None: it is larger, or nothing of the kind.
+pub(crate) fn decompress(body: &[u8], raw_max: usize) -> Option<Vec<u8>> {
+    // What it says of its size is what is allocated, and no more comes out.
+    let len = zstd::zstd_safe::get_frame_content_size(body).ok().flatten();
+    let len = len.and_then(|len| usize::try_from(len).ok()).filter(|len| *len <= raw_max)?;
+    zstd::bulk::decompress(body, len).ok()
+}
+
+/// What [`compress`] made, sealed.
+pub(crate) fn sealed(key: &SnapshotKey, image: &str, id: Uuid, parent: &Seal, body: &[u8]) -> (Vec<u8>, Seal) {
+    let seal = seal(key, image, id, parent, body);
     let mut bytes = Vec::with_capacity(2 * SEAL_LEN + body.len());
     bytes.extend(seal);
     bytes.extend(parent);
     bytes.extend(body);
-    Ok((bytes, seal))
+    (bytes, seal)
 }
 
 fn seal(key: &SnapshotKey, image: &str, id: Uuid, parent: &Seal, body: &[u8]) -> Seal {
@@ -285,7 +302,7 @@ fn seal(key: &SnapshotKey, image: &str, id: Uuid, parent: &Seal, body: &[u8]) ->
 }
 
 /// Checks one part of a chain and unpacks it. Answers with its seal and what it has.
-fn open(
+pub(crate) fn open(
     key: &SnapshotKey,
     image: &str,
     id: Uuid,
@@ -303,14 +320,11 @@ fn open(
     if builds_on != parent {
         return Err(damaged("it builds on another than the one before it"));
     }
-    let len = zstd::zstd_safe::get_frame_content_size(body).ok().flatten();
-    let len = len.and_then(|len| usize::try_from(len).ok()).filter(|len| *len <= raw_max);
-    let raw = zstd::bulk::decompress(body, len.ok_or(damaged("it is larger than it may be"))?);
-    let raw = raw.map_err(|_| damaged("it can't be unpacked"))?;
+    let raw = decompress(body, raw_max).ok_or(damaged("it can't be unpacked, or is larger than it may be"))?;
     Ok((*found, raw))
 }
 
-fn read(raw: &[u8]) -> Option<(Header, &[u8])> {
+pub(crate) fn read(raw: &[u8]) -> Option<(Header, &[u8])> {
     let (len, rest) = raw.split_first_chunk::<4>()?;
     let (text, pages) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
     let header: Header = serde_json::from_slice(text).ok()?;
@@ -321,29 +335,8 @@ fn read(raw: &[u8]) -> Option<(Header, &[u8])> {
     (pages.len() == count.checked_mul(PAGE)? && header.runs.iter().all(fits)).then_some((header, pages))
 }
 
-/// The same heap under another name, as a snapshot with no pages that builds on it: what a fork or a rewound session begins
-/// with.
-pub(crate) fn copy(
-    key: &SnapshotKey,
-    image: &str,
-    (of, bytes): (Uuid, &[u8]),
-    depth: u32,
-    ids: &[Uuid],
-) -> Result<Vec<Snapshot>, RestoreError> {
-    let damaged = RestoreError::Damaged;
-    let parent = bytes.get(SEAL_LEN..).and_then(|rest| rest.first_chunk()).ok_or(damaged("it is cut short"))?;
-    let (parent, raw) = open(key, image, of, parent, bytes, usize::MAX)?;
-    let (header, _) = read(&raw).ok_or(damaged("it is not what this version writes"))?;
-    let timer_due = header.tickets.next_due();
-    let raw = write(&Header { runs: Vec::new(), ..header }, &[])?;
-    let copy = |id: &Uuid| {
-        let (bytes, _) = close(key, image, *id, &parent, &raw)?;
-        Ok(Snapshot { id: *id, parent: Some(of), depth: depth + 1, pages: 0, timer_due, bytes })
-    };
-    ids.iter().map(copy).collect()
-}
-
-fn write(header: &Header, memory: &[u8]) -> Result<Vec<u8>, Error> {
+/// The text of a heap: the header, and after it the pages that it names, in that order.
+pub(crate) fn write<'a>(header: &Header, pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<u8>, Error> {
     let failed = |why: &dyn std::fmt::Display| Error::internal("taking a snapshot", why);
     let text = serde_json::to_vec(header).map_err(|error| failed(&error))?;
     if text.len() > HEADER_BYTES_MAX {
@@ -353,17 +346,16 @@ fn write(header: &Header, memory: &[u8]) -> Result<Vec<u8>, Error> {
     let mut raw = Vec::with_capacity(4 + text.len() + count * PAGE);
     raw.extend((text.len() as u32).to_le_bytes());
     raw.extend(&text);
-    for &(first, count) in &header.runs {
-        let start = first as usize * PAGE;
-        raw.extend(&memory[start..start + count as usize * PAGE]);
+    for piece in pieces {
+        raw.extend(piece);
     }
     Ok(raw)
 }
 
 /// A stored heap in one piece.
-struct Whole {
-    header: Header,
-    pages: BTreeMap<u32, (usize, usize)>,
+pub(crate) struct Whole {
+    pub(crate) header: Header,
+    pub(crate) pages: BTreeMap<u32, (usize, usize)>,
     raws: Vec<Vec<u8>>,
     seal: Seal,
     full_bytes: u64,
@@ -372,7 +364,12 @@ struct Whole {
 
 impl Whole {
     /// `chain`: from the full one to the one that is meant, which is the last.
-    fn read(key: &SnapshotKey, image: &str, chain: &[(Uuid, Vec<u8>)], raw_max: usize) -> Result<Whole, RestoreError> {
+    pub(crate) fn read(
+        key: &SnapshotKey,
+        image: &str,
+        chain: &[(Uuid, Vec<u8>)],
+        raw_max: usize,
+    ) -> Result<Whole, RestoreError> {
         let damaged = RestoreError::Damaged;
         let (mut seal, mut raws) = ([0; SEAL_LEN], Vec::with_capacity(chain.len()));
         for (id, bytes) in chain {
@@ -400,7 +397,7 @@ impl Whole {
     }
 
     /// Pieces that lie together here and there: first page, and their bytes.
-    fn pieces(&self) -> impl Iterator<Item = (u32, &[u8])> {
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = (u32, &[u8])> {
         let mut pages = self.pages.iter().peekable();
         std::iter::from_fn(move || {
             let (&first, &(index, start)) = pages.next()?;

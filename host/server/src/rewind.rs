@@ -81,7 +81,13 @@ impl Shared {
         if let Some(session) = live {
             session.leave_unstored().await.map_err(|why: Awake| stays(id, why))?;
         }
-        Ok(nursery.store.session_restored(tenant, id, new).await?)
+        let row = nursery.store.session_restored(tenant, id, checkpoint, new).await?;
+        nursery.timers_changed.notify_one();
+        // Restoring again and again makes a history as running does.
+        if let Err(error) = nursery.store.prune_checkpoints(tenant, id, nursery.retention).await {
+            tracing::warn!(%error, "old checkpoints were not removed");
+        }
+        Ok(row)
     }
 
     async fn fork(
@@ -111,7 +117,11 @@ impl Shared {
         let forks = ids.into_iter().map(|id| Fork { id, checkpoint: heaps.next() }).collect();
         match store.session_forks(tenant, id, checkpoint, forks, clock::now()).await {
             Err(store::Error::Gone) => Err(Fault::session_not_ready(id)),
-            forks => Ok(forks?),
+            forks => {
+                let forks = forks?;
+                self.nursery.timers_changed.notify_one();
+                Ok(forks)
+            }
         }
     }
 
@@ -127,12 +137,11 @@ impl Shared {
     async fn copies(&self, source: Source, kind: CheckpointKind, count: u32) -> Result<Vec<NewCheckpoint>, Fault> {
         let Source { recipe, chain } = source;
         let wakes = Made::read(&recipe)?.settings.runtime.background;
-        let Some(mut chain) = chain else { return Ok(Vec::new()) };
-        let Some((head, body)) = chain.links.pop() else { return Ok(Vec::new()) };
+        let Some(chain) = chain else { return Ok(Vec::new()) };
+        let links: Vec<_> = chain.links.into_iter().map(|(id, bytes)| (*id.as_uuid(), bytes)).collect();
         let engine = self.nursery.engine.clone();
         let ids: Vec<_> = (0..count).map(|_| Uuid::now_v7()).collect();
-        let copies =
-            blocking(move || engine.copies(&recipe.image, (*head.as_uuid(), &body), chain.depth, &ids)).await?;
+        let copies = blocking(move || engine.copies(&recipe.image, &links, &ids)).await?;
         let copies = copies.map_err(|error| self.nursery.restore_fault(&error))?;
         Ok(copies.into_iter().map(|snapshot| keep::row(snapshot, kind, wakes)).collect())
     }

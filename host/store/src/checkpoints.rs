@@ -361,7 +361,7 @@ mod tests {
         assert!(store.resumable(other, id).await.unwrap().is_none());
         assert!(store.chain(other, heaps[0]).await.unwrap().is_none());
         assert!(matches!(store.checkpoint_stored(other, id, heap(None, 1)).await, Err(Error::Gone)));
-        assert!(matches!(store.session_restored(other, id, heap(Some(heaps[0]), 1)).await, Err(Error::Gone)));
+        assert!(matches!(store.session_restored(other, id, heaps[0], heap(Some(heaps[0]), 1)).await, Err(Error::Gone)));
         let fork = || vec![Fork { id: Uuid::now_v7().into(), checkpoint: Some(heap(Some(heaps[0]), 1)) }];
         assert!(matches!(store.session_forks(other, id, None, fork(), at(5)).await, Err(Error::Gone)));
         // Nor can their own sessions build on it, though their recipes look alike.
@@ -576,10 +576,11 @@ mod tests {
                 Step::Restore { session, from, at: place } => {
                     let from = from.get(&known);
                     if !from.history.is_empty() {
-                        let new = heap(Some(*place.get(&from.history)), 11);
+                        let target = *place.get(&from.history);
+                        let new = heap(Some(target), 11);
                         let session = session.index(known.len());
                         let session = &mut known[session];
-                        let restored = store.session_restored(TENANT, session.id, new.clone()).await;
+                        let restored = store.session_restored(TENANT, session.id, target, new.clone()).await;
                         assert_eq!(restored.is_ok(), session.status != SessionStatus::Closed);
                         if restored.is_ok() {
                             session.status = SessionStatus::Ready;

@@ -44,17 +44,18 @@ impl Store {
         self.0.writer.write(change).await
     }
 
-    /// Rewinds a session that is ready or crashed to the parent of `new`, with whose heap it goes on: what it is made of and
-    /// its `seq` are that checkpoint's again, and `new` is stored as kind `restore`. A crashed session is ready again.
-    /// [`Error::Gone`]: there is no such session or parent, or the session is closed.
+    /// Rewinds a session that is ready or crashed to a checkpoint, with whose heap it goes on: what it is made of and its `seq`
+    /// are that checkpoint's again, and `new`, a copy of its heap, is stored as kind `restore`. A crashed session is ready again.
+    /// [`Error::Gone`]: there is no such session, checkpoint or parent, or the session is closed.
     pub async fn session_restored(
         &self,
         tenant: TenantId,
         session: SessionId,
+        checkpoint: CheckpointId,
         new: NewCheckpoint,
     ) -> Result<Session, Error> {
         let change = move |c: &Connection| {
-            let Made { recipe, seq } = made_as(c, tenant, new.parent.ok_or(Error::Gone)?)?;
+            let Made { recipe, seq } = made_as(c, tenant, checkpoint)?;
             let (owner, id) = (tenant.as_uuid().as_bytes(), session.as_uuid().as_bytes());
             let changed = c
                 .prepare_cached(
@@ -268,11 +269,11 @@ mod tests {
         );
 
         store.session_crashed(TENANT, id, at(8), "trap".into()).await.unwrap();
-        let nowhere = store.session_restored(TENANT, id, heap(None, 1)).await;
+        let nowhere = store.session_restored(TENANT, id, Uuid::now_v7().into(), heap(None, 1)).await;
         assert!(matches!(nowhere, Err(Error::Gone)), "{nowhere:?}");
         assert!(matches!(store.session_migrated(TENANT, id, recipe(3), heap(None, 1)).await, Err(Error::Gone)));
         let back = NewCheckpoint { wake_at: Some(at(60)), ..heap(Some(first.id), 1) };
-        let row = store.session_restored(TENANT, id, back).await.unwrap();
+        let row = store.session_restored(TENANT, id, first.id, back).await.unwrap();
         assert_eq!((row.status, row.last_error, row.seq, row.durable_seq), (SessionStatus::Ready, None, 1, Some(1)));
         let found = store.resumable(TENANT, id).await.unwrap().unwrap();
         assert_eq!(found.recipe.as_ref(), Some(&*recipe(1)), "of the image that it had then");
@@ -283,7 +284,7 @@ mod tests {
 
         store.session_closed(TENANT, id, at(9), None).await.unwrap();
         assert_eq!(store.next_wake().await.unwrap(), None);
-        let closed = store.session_restored(TENANT, id, heap(Some(first.id), 1)).await;
+        let closed = store.session_restored(TENANT, id, first.id, heap(Some(first.id), 1)).await;
         assert!(matches!(closed, Err(Error::Gone)), "{closed:?}");
     }
 
