@@ -55,6 +55,10 @@ codes! {
     ImageGone = "IMAGE_GONE",
     /// A file is no session that this server exported, or one with the same key.
     SnapshotRefused = "SNAPSHOT_REFUSED",
+    /// This server neither exports nor imports sessions: it has no key for that.
+    ExportDisabled = "EXPORT_DISABLED",
+    /// The template does not allow what the session in a file is made of.
+    ImportNotAllowed = "IMPORT_NOT_ALLOWED",
     /// As many sessions are live as this server holds.
     SessionLimit = "SESSION_LIMIT",
     /// What was to be made exists already.

@@ -90,6 +90,12 @@ fn runs(pages: impl Iterator<Item = u32>) -> Vec<(u32, u32)> {
     runs
 }
 
+/// Largest answer of [`Image::carry_out`] for a session of so many MiB, bytes; what can't be compressed takes a little more.
+pub fn carried_bytes_max(mem_mb: u32) -> usize {
+    let raw = wasm_memory_bytes(mem_mb) + HEADER_BYTES_MAX + 4;
+    raw + raw / 128 + 4_096
+}
+
 impl Image {
     /// A stored heap, all of it: with the pages that are as the image has them, without those that are zero, compressed and not
     /// sealed. So it can go on with an image of the same guest that was built elsewhere, whose own memory differs. `chain`:

@@ -16,7 +16,8 @@ use crate::Registry;
 use crate::carry;
 use crate::error::Error;
 use crate::host::Surroundings;
-use crate::image::{Builder, Image, Recipe};
+use crate::image::{Builder, ForeignError, Image, Portable, Recipe};
+use crate::library::Library;
 use crate::limits::wasm_memory_bytes;
 use crate::modules::{self, Module};
 use crate::sandbox::Ran;
@@ -145,7 +146,41 @@ impl Engine {
     /// second if it was compiled by another version.
     pub fn stored_image(&self, hash: &str, modules: &[ModuleName]) -> Result<Option<Arc<Image>>, Error> {
         let (modules, _) = self.identify(&Recipe { modules: modules.to_vec(), libraries: Vec::new() })?;
-        self.0.images.at_hand(hash, |hash| self.0.builder.stored(hash, &modules))
+        let image = self.0.images.at_hand(hash, |hash| self.0.builder.stored(hash, &modules))?;
+        // One in memory is linked with its own, whatever was asked for.
+        Ok(image.filter(|image| names(image.modules()).eq(names(&modules))))
+    }
+
+    /// An image with its component, for another installation. Blocks: for milliseconds where the data directory has it, else as
+    /// long as it takes to make it again. `libraries`: those of its recipe, where they are at hand. None: there is none, and
+    /// what can be made is another one.
+    pub fn portable(&self, image: &Image, libraries: Option<&[Library]>) -> Result<Option<Portable>, Error> {
+        self.0.builder.portable(image, libraries)
+    }
+
+    /// The image of a component from another installation, linked with these modules. To be called only once it is known that
+    /// the operator vouches for it. Blocks for about a second, or for milliseconds where it came before.
+    pub fn foreign_image(&self, portable: &Portable, modules: &[ModuleName]) -> Result<Arc<Image>, ForeignError> {
+        let (modules, _) = self.identify(&Recipe { modules: modules.to_vec(), libraries: Vec::new() })?;
+        let hash = Builder::foreign_hash(portable, &modules);
+        if let Some(image) = self.0.images.at_hand(&hash, |hash| self.0.builder.stored(hash, &modules))? {
+            return Ok(image);
+        }
+        let mut unusable = None;
+        let image = self.0.images.get(&hash, |hash| {
+            self.0.builder.foreign(hash, portable, &modules).map_err(|error| match error {
+                ForeignError::Other(error) => error,
+                error => {
+                    let why = Error::internal("an image from elsewhere", &error);
+                    unusable = Some(error);
+                    why
+                }
+            })
+        });
+        match (image, unusable) {
+            (Err(_), Some(unusable)) => Err(unusable),
+            (image, _) => Ok(image?),
+        }
     }
 
     /// The content hash that the image of a recipe has or would have.
@@ -220,6 +255,10 @@ impl Engine {
     pub fn live(&self) -> u32 {
         self.0.slots.live.load(Ordering::Relaxed)
     }
+}
+
+fn names<'a>(modules: &'a [&'static Module]) -> impl Iterator<Item = &'static str> + use<'a> {
+    modules.iter().map(|module| module.name)
 }
 
 fn configure(config: &Config, pool: bool) -> wasmtime::Result<wasmtime::Config> {

@@ -25,9 +25,10 @@ mod tickets;
 mod turn;
 mod typescript;
 
+pub use carry::carried_bytes_max;
 pub use engine::{Config, Engine};
 pub use error::Error;
-pub use image::{Format, Image, ImageFacts, LibraryFacts, Origin, Recipe};
+pub use image::{COMPONENT_BYTES_MAX, ForeignError, Format, Image, ImageFacts, LibraryFacts, Origin, Portable, Recipe};
 pub use library::{Library, Package, PackageFormat};
 pub use limits::Stop;
 pub use machine::{HostLimit, host_limits, raise_open_files};

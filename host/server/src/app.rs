@@ -83,7 +83,9 @@ impl App {
             Registry::new(engine.clone(), store.clone(), secrets.clone(), libraries.clone(), worktrees, &config);
         let idempotency = api::InProgress::default();
         // One of the largest always finds room.
-        let body_room = Semaphore::new(Config::BODY_ROOM_KIB.max(config.body_bytes_max / 1_024 + 1));
+        let session_file = config.share_key.as_ref().map_or(0, |_| config.session_file_bytes_max());
+        let largest = config.body_bytes_max.max(session_file);
+        let body_room = Semaphore::new(Config::BODY_ROOM_KIB.max(largest / 1_024 + 1));
         Ok(Arc::new(App { store, engine, registry, libraries, secrets, idempotency, body_room, config }))
     }
 

@@ -7,6 +7,8 @@ use axum::http::HeaderValue;
 use model::Limits;
 use store::{Check, Retention, Synchronous};
 
+use crate::snapfile::{self, ShareKey};
+
 /// Settings of a server; the command line fills them in.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -54,6 +56,8 @@ pub struct Config {
     pub authorities: sandbox::Authorities,
     /// Variables that the module `env` may show, with their values; None is one that is not set.
     pub env: BTreeMap<String, Option<String>>,
+    /// What exported sessions are signed with; none: none are exported or imported.
+    pub share_key: Option<ShareKey>,
     /// No template's limits go above these; sessions of older templates are held to them too.
     pub ceiling: Limits,
     /// Largest request body, bytes.
@@ -70,7 +74,14 @@ impl Config {
             name.push(suffix);
             PathBuf::from(name)
         });
-        beside_db.into_iter().chain([self.data_dir.clone(), self.library_cache.clone()]).collect()
+        let share_key = self.share_key.as_ref().map(|key| key.path().to_owned());
+        let directories = [self.data_dir.clone(), self.library_cache.clone()];
+        beside_db.into_iter().chain(directories).chain(share_key).collect()
+    }
+
+    /// Largest exported session that is taken, bytes: the largest heap that a template may have, and an image.
+    pub fn session_file_bytes_max(&self) -> usize {
+        snapfile::bytes_max(self.ceiling.mem_mb)
     }
 
     /// Where libraries lie unless told otherwise, beneath the server's working directory.

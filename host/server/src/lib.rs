@@ -23,5 +23,7 @@ pub mod rewind;
 pub mod run;
 pub mod secrets;
 pub mod session;
+pub mod snapfile;
 mod task;
+pub mod transfer;
 pub mod worktrees;

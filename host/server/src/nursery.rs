@@ -18,6 +18,7 @@ use crate::recipes::Made;
 use crate::run::{Runner, payload};
 use crate::secrets::Secrets;
 use crate::session::Session;
+use crate::snapfile::ShareKey;
 use crate::task::Heap;
 use crate::worktrees::Worktrees;
 
@@ -46,6 +47,10 @@ pub(crate) struct Nursery {
     pub(crate) idle: Duration,
     /// Told when a session that is to be woken was stored.
     pub(crate) timers_changed: Notify,
+    /// What exported sessions are signed with; none: none are exported or imported.
+    pub(crate) share_key: Option<ShareKey>,
+    /// A permit for each exported session that is being written or read.
+    pub(crate) files: Arc<Semaphore>,
 }
 
 /// The map of live sessions. Shared with their tasks, which take themselves off it when their heap is gone.
@@ -128,7 +133,7 @@ impl Nursery {
         started.map_err(|error| self.start_fault(&error))
     }
 
-    fn libraries(&self, names: &[LibraryName]) -> Result<Vec<Library>, Fault> {
+    pub(crate) fn libraries(&self, names: &[LibraryName]) -> Result<Vec<Library>, Fault> {
         let resolve = |name: &LibraryName| match self.libraries.resolve(name) {
             Ok(Some(library)) => Ok(library),
             Ok(None) => {
@@ -205,6 +210,16 @@ impl Nursery {
             Fault::new(ErrorCode::SessionDamaged, format!("What it does when it is brought back stopped it: {why}"))
         })?;
         Ok(Heap { sandbox, events, changed, stored: Some(head) })
+    }
+
+    /// The image of what a session is made of: as it is at hand, else made again.
+    pub(crate) async fn image(&self, made: &Made) -> Result<Arc<Image>, Fault> {
+        let (engine, image, modules) = (self.engine.clone(), made.image.clone(), made.modules.clone());
+        let found = blocking(move || engine.stored_image(&image, &modules)).await?;
+        match found.map_err(|error| self.start_fault(&error))? {
+            Some(image) => Ok(image),
+            None => self.image_again(made).await,
+        }
     }
 
     /// The image of a session whose file is gone: made again, if that gives the same.

@@ -26,6 +26,7 @@ use crate::run::{Executed, LiveRun, Runner, again};
 use crate::secrets::Secrets;
 use crate::session::Session;
 use crate::task::Heap;
+use crate::transfer::FILES_AT_ONCE;
 use crate::worktrees::Worktrees;
 
 /// How often is looked whether what goes on has ended, and how long a stopping server waits for sessions that start.
@@ -129,6 +130,8 @@ impl Registry {
                     checkpoint_every: config.checkpoint_every,
                     idle: config.idle,
                     timers_changed: Notify::new(),
+                    share_key: config.share_key.clone(),
+                    files: Arc::new(Semaphore::new(FILES_AT_ONCE)),
                 }),
                 starting: Starting::default(),
                 waking: Waking::default(),

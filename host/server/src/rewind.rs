@@ -18,9 +18,9 @@ use crate::session::Awake;
 pub const FORKS_MAX: u32 = 100;
 
 /// What a session is made of, and its heap.
-struct Source {
-    recipe: Recipe,
-    chain: Option<Chain>,
+pub(crate) struct Source {
+    pub(crate) recipe: Recipe,
+    pub(crate) chain: Option<Chain>,
 }
 
 impl Registry {
@@ -98,18 +98,7 @@ impl Shared {
         checkpoint: Option<CheckpointId>,
     ) -> Result<Vec<Row>, Fault> {
         let store = &self.nursery.store;
-        let source = match checkpoint {
-            Some(checkpoint) => self.named(tenant, id, checkpoint).await?,
-            None => {
-                let found = store.resumable(tenant, id).await.map_err(|error| broken(id, error))?;
-                let found = found.ok_or_else(|| Fault::session_not_found(id))?;
-                if found.session.status != SessionStatus::Ready {
-                    return Err(Fault::session_not_ready(id));
-                }
-                let recipe = found.recipe.ok_or_else(|| not_durable().with("session_id", id))?;
-                Source { recipe, chain: found.chain }
-            }
-        };
+        let source = self.source(tenant, id, checkpoint).await?;
         let ids: Vec<SessionId> = (0..count).map(|_| Uuid::now_v7().into()).collect();
         let heaps = self.copies(source, CheckpointKind::Fork, count).await;
         let heaps = heaps.map_err(|fault| fault.with("session_id", id))?;
@@ -123,6 +112,25 @@ impl Shared {
                 Ok(forks)
             }
         }
+    }
+
+    /// A session that is ready with its newest heap; or a checkpoint of it, whatever became of it since.
+    pub(crate) async fn source(
+        &self,
+        tenant: TenantId,
+        id: SessionId,
+        checkpoint: Option<CheckpointId>,
+    ) -> Result<Source, Fault> {
+        if let Some(checkpoint) = checkpoint {
+            return self.named(tenant, id, checkpoint).await;
+        }
+        let found = self.nursery.store.resumable(tenant, id).await.map_err(|error| broken(id, error))?;
+        let found = found.ok_or_else(|| Fault::session_not_found(id))?;
+        if found.session.status != SessionStatus::Ready {
+            return Err(Fault::session_not_ready(id));
+        }
+        let recipe = found.recipe.ok_or_else(|| not_durable().with("session_id", id))?;
+        Ok(Source { recipe, chain: found.chain })
     }
 
     /// A checkpoint that is in this session's history.

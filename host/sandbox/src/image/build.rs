@@ -30,7 +30,7 @@ use crate::threads::{JS_STACK_BYTES, guest_thread};
 const PURPOSE: &str = "image";
 const EXTENSION: &str = "cwasm";
 /// Compiled images that stay on disk, bytes; past that the ones that were written first go.
-const DISK_BYTES_MAX: u64 = 4 << 30;
+pub(super) const DISK_BYTES_MAX: u64 = 4 << 30;
 /// Bumped when the layout of an image file changes.
 const FORMAT: u32 = 3;
 /// Enough for the names that a module or library exports; what a library evaluates to is of no interest.
@@ -48,7 +48,7 @@ const BUILD_LIMITS: Limits =
 
 /// Builds images and finds built ones.
 pub(crate) struct Builder {
-    disk: Arc<Disk>,
+    pub(super) disk: Arc<Disk>,
     functions: Arc<Functions>,
     /// Runs the code that is snapshotted. Not the pool: a build takes no session's slot.
     scratch: Engine,
@@ -144,17 +144,10 @@ impl Builder {
 
     /// A new image of that content.
     pub(crate) fn image(&self, hash: &str, modules: &[&'static Module], libraries: &[Library]) -> Result<Image, Error> {
-        // The guest runs here: on a thread with a stack that is made for it.
-        let (header, component) = std::thread::scope(|scope| {
-            let thread = guest_thread("image".to_owned()).spawn_scoped(scope, || self.build(modules, libraries));
-            let built = thread.map_err(Error::from)?.join();
-            built.unwrap_or_else(|_| Err(Error::internal("building an image", "it panicked")))
-        })?;
+        let (header, component) = on_guest_thread(|| self.build(modules, libraries))?;
         {
             let _turn = self.turn();
             self.save(hash, &header, &component);
-            self.functions.save();
-            self.disk.prune(EXTENSION, DISK_BYTES_MAX);
         }
         self.finish(hash, Origin::Built, header, &component, modules)
     }
@@ -163,11 +156,11 @@ impl Builder {
         &self.rooms.1.snapshot_key
     }
 
-    fn turn(&self) -> MutexGuard<'_, ()> {
+    pub(super) fn turn(&self) -> MutexGuard<'_, ()> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn finish(
+    pub(super) fn finish(
         &self,
         hash: &str,
         origin: Origin,
@@ -197,7 +190,7 @@ impl Builder {
     }
 
     /// Not being able to keep an image is no reason not to use it.
-    fn save(&self, hash: &str, header: &Header, component: &Component) {
+    pub(super) fn save(&self, hash: &str, header: &Header, component: &Component) {
         let write = || -> wasmtime::Result<()> {
             let header = serde_json::to_vec(header)?;
             let mut payload = (header.len() as u64).to_le_bytes().to_vec();
@@ -209,9 +202,23 @@ impl Builder {
         if let Err(error) = write() {
             tracing::warn!(%error, "an image was not kept on disk; the next start builds it again");
         }
+        self.functions.save();
+        self.disk.prune(EXTENSION, DISK_BYTES_MAX);
     }
 
     fn build(&self, modules: &[&'static Module], libraries: &[Library]) -> Result<(Header, Component), Error> {
+        let (header, snapshot) = self.initialised(modules, libraries)?;
+        let _turn = self.turn();
+        Ok(self.compile(header, &snapshot)?)
+    }
+
+    /// The component of an image, with facades and libraries evaluated in it, and what there is to say of it before it is
+    /// compiled. To be called on a guest thread.
+    pub(super) fn initialised(
+        &self,
+        modules: &[&'static Module],
+        libraries: &[Library],
+    ) -> Result<(Header, Vec<u8>), Error> {
         let mut stages = Stages::default();
         let turn = self.turn();
         let linked = stages.time("link", || link::link(&self.guest, modules))?;
@@ -227,25 +234,40 @@ impl Builder {
                 wizer.snapshot_component(&context, &mut State { store: &mut warm.store, instance: warm.instance }),
             )
         })?;
-        let component = stages.time("compile", || Component::new(&self.runtime, &snapshot))?;
-
-        let (imports, exports) = interfaces(&component);
-        let code = component.image_range();
         let facts = ImageFacts {
-            imports,
-            exports,
-            component_bytes: snapshot.len() as u64,
-            compiled_bytes: (code.end as usize - code.start as usize) as u64,
+            imports: Vec::new(),
+            exports: Vec::new(),
+            component_bytes: 0,
+            compiled_bytes: 0,
             heap_bytes: warm.heap_bytes,
             sealed_bytes: warm.sealed_bytes,
             libraries: warm.libraries,
             timings: stages.0,
         };
-        Ok((
-            Header { facts, module_exports: warm.module_exports, builtins: warm.builtins, globals: warm.globals },
-            component,
-        ))
+        let Warm { module_exports, builtins, globals, .. } = warm;
+        Ok((Header { facts, module_exports, builtins, globals }, snapshot))
     }
+
+    /// Compiles a component, and says of it what is known then. To be called in turn.
+    pub(super) fn compile(&self, mut header: Header, component: &[u8]) -> wasmtime::Result<(Header, Component)> {
+        let facts = &mut header.facts;
+        let mut stages = Stages(std::mem::take(&mut facts.timings));
+        let compiled = stages.time("compile", || Component::from_binary(&self.runtime, component))?;
+        facts.timings = stages.0;
+        (facts.imports, facts.exports) = interfaces(&compiled);
+        let code = compiled.image_range();
+        facts.component_bytes = component.len() as u64;
+        facts.compiled_bytes = (code.end as usize - code.start as usize) as u64;
+        Ok((header, compiled))
+    }
+}
+
+/// Where the guest runs while an image is built: on a thread with a stack that is made for it.
+pub(super) fn on_guest_thread<T: Send>(build: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
+    std::thread::scope(|scope| {
+        let built = guest_thread("image".to_owned()).spawn_scoped(scope, build).map_err(Error::from)?.join();
+        built.unwrap_or_else(|_| Err(Error::internal("building an image", "it panicked")))
+    })
 }
 
 fn file_name(hash: &str) -> String {

@@ -1,6 +1,7 @@
 //! An image: a template made runnable. Linked, its facades and libraries evaluated, snapshotted, compiled; immutable and
 //! shared by every session made from it.
 mod build;
+mod component;
 mod disk;
 mod facades;
 mod functions;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use wasmtime::component::{Component, InstancePre, types::ComponentItem};
 
 pub(crate) use build::Builder;
+pub use component::{COMPONENT_BYTES_MAX, ForeignError, Portable};
 pub(crate) use disk::Disk;
 pub use libraries::{Format, LibraryFacts};
 
@@ -84,7 +86,7 @@ pub(crate) struct Header {
 pub struct Image {
     hash: String,
     origin: Origin,
-    header: Header,
+    pub(crate) header: Header,
     module_exports: Arc<BTreeMap<String, Vec<String>>>,
     modules: Vec<&'static Module>,
     surroundings: Surroundings,

@@ -38,7 +38,7 @@ pub(super) fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::SessionNotFound
         | ErrorCode::CheckpointNotFound
         | ErrorCode::ExecutionNotFound => StatusCode::NOT_FOUND,
-        ErrorCode::OriginNotAllowed => StatusCode::FORBIDDEN,
+        ErrorCode::OriginNotAllowed | ErrorCode::ExportDisabled | ErrorCode::ImportNotAllowed => StatusCode::FORBIDDEN,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::SessionNotReady
         | ErrorCode::SessionBusy

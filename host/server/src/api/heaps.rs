@@ -1,18 +1,26 @@
 //! `/sessions/{id}/...`: what can be done with a session's stored heap.
 use std::sync::Arc;
 
-use axum::extract::State;
-use model::{CheckpointId, Session, SessionId, SessionStatus};
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::response::IntoResponse;
+use futures_util::stream;
+use model::{CheckpointId, ErrorCode, Session, SessionId, SessionStatus, TemplateId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::extract::{self, Json, PathId, Query, Tenant, required};
+use super::extract::{self, Json, PATH_BYTES_MAX, PathId, Query, Tenant, required};
 use super::lists::{self, Part};
 use super::{Answer, created, ok};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::residence::Residence;
+use crate::worktrees;
+
+/// What exported sessions are.
+pub(super) const SESSION_FILE: &str = "application/vnd.vm-system.session";
 
 /// Facts about a session's run time.
 #[derive(Serialize)]
@@ -116,4 +124,61 @@ pub(super) async fn restore(
     let checkpoint = extract::id_called(&required(body.checkpoint, "checkpoint")?, "checkpoint")?;
     let row = app.registry.restore(tenant, id, checkpoint).await?;
     ok(&shown(&app, row))
+}
+
+pub(super) async fn export(
+    State(app): State<Arc<App>>,
+    Tenant(tenant): Tenant,
+    PathId(id): PathId<SessionId>,
+    query: Query,
+) -> Answer {
+    let checkpoint = query.get("checkpoint").map(|text| extract::id_called(text, "checkpoint")).transpose()?;
+    let pieces = app.registry.export(tenant, id, checkpoint).await?;
+    let len: usize = pieces.iter().map(|piece| piece.len()).sum();
+    let headers = [
+        (header::CONTENT_TYPE, SESSION_FILE.to_owned()),
+        (header::CONTENT_LENGTH, len.to_string()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{id}.vmsnap\"")),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    let body = Body::from_stream(stream::iter(pieces.into_iter().map(Ok::<_, std::convert::Infallible>)));
+    Ok((headers, body).into_response())
+}
+
+/// In this order: whether it is done at all, what the query says, the file with its signature, the template, the worktree.
+pub(super) async fn import(
+    State(app): State<Arc<App>>,
+    Tenant(tenant): Tenant,
+    query: Query,
+    request: Request,
+) -> Answer {
+    app.registry.may_share()?;
+    let named: Option<TemplateId> =
+        query.get("template").map(|text| extract::id_called(text, "template")).transpose()?;
+    let worktree_path = query.get("worktree_path").unwrap_or_default().to_owned();
+    if worktree_path.len() > PATH_BYTES_MAX {
+        return Err(Fault::validation(format!("worktree_path is longer than {PATH_BYTES_MAX} bytes")));
+    }
+    if !worktree_path.is_empty() {
+        worktrees::check(&worktree_path)?;
+    }
+    let bytes = extract::body(request, app.config.session_file_bytes_max(), &app.body_room).await?;
+    let arrived = app.registry.arrived(bytes).await?;
+    let template = named.unwrap_or_else(|| arrived.template());
+    let whole = super::templates::usable(&app, tenant, template).await.map_err(|fault| match fault.code {
+        ErrorCode::TemplateNotFound if named.is_none() => {
+            let message = "The template that the session was made from is not here: name one that allows as much (?template=, \
+                           --template)";
+            Fault { message: message.into(), ..fault }
+        }
+        _ => fault,
+    })?;
+    if worktree_path.is_empty() && arrived.had_worktree() {
+        let message = "worktree_path is required: the session had a worktree (?worktree_path=, --worktree-path)";
+        return Err(Fault::validation(message));
+    }
+    let row = app.registry.import(tenant, arrived, whole, worktree_path).await?;
+    tracing::Span::current().record("session", tracing::field::display(row.id));
+    created(&shown(&app, row))
 }

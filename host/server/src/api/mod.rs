@@ -83,6 +83,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/sessions/{session_id}/hibernate", post(heaps::hibernate))
         .route("/sessions/{session_id}/checkpoints", get(heaps::checkpoints).post(heaps::store))
         .route("/sessions/{session_id}/restore", post(heaps::restore))
+        .route("/sessions/{session_id}/export", get(heaps::export))
+        .route("/sessions/import", post(heaps::import))
         .route("/executions", get(executions::list))
         .route("/executions/{execution_id}", get(executions::get))
         .route("/executions/{execution_id}/cancel", post(executions::cancel))

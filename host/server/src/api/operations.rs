@@ -1,9 +1,10 @@
 //! The operations of the API, for its OpenAPI document. A test holds this list to the routes.
 use model::ErrorCode::{
-    AlreadyExists, CheckpointNotFound, EngineUnsupported, ExecutionNotFound, FileNotFound, ImageGone, InvalidPath,
-    InvalidRequest, LibraryFailed, LibraryNotFound, ModuleNotAllowed, NotFound, OutputLimitExceeded, SessionBusy,
-    SessionDamaged, SessionLimit, SessionNotDurable, SessionNotFound, SessionNotReady, SessionPinned, StartupFailed,
-    StartupModeUnsupported, TemplateInactive, TemplateNotFound, WorktreeNotFound,
+    AlreadyExists, CheckpointNotFound, EngineUnsupported, ExecutionNotFound, ExportDisabled, FileNotFound, ImageGone,
+    ImportNotAllowed, InvalidPath, InvalidRequest, LibraryFailed, LibraryNotFound, ModuleNotAllowed, NotFound,
+    OutputLimitExceeded, SessionBusy, SessionDamaged, SessionLimit, SessionNotDurable, SessionNotFound,
+    SessionNotReady, SessionPinned, SnapshotRefused, StartupFailed, StartupModeUnsupported, TemplateInactive,
+    TemplateNotFound, WorktreeNotFound,
 };
 use model::{
     Capability, CheckpointRow, ErrorCode, Event, Execution, Grant, LibraryName, ModuleName, Session, StartupFile,
@@ -184,6 +185,20 @@ pub(super) static OPERATIONS: &[Operation] = &[
     Operation { request: json!(heaps::Restore), answers: &[(200, json!(Session))],
         errors: &[SessionNotFound, SessionNotReady, SessionBusy, SessionDamaged, CheckpointNotFound],
         ..op("post", "/sessions/{session_id}/restore", "restoreSession", "Have a session go on from one of its checkpoints") },
+
+    Operation { parameters: &[
+            query("checkpoint", "A checkpoint of the session; its heap as it is unless said", r#"{"type":"string","format":"uuid"}"#),
+        ], answers: &[(200, Body::Other(heaps::SESSION_FILE))],
+        errors: &[ExportDisabled, SessionNotFound, SessionNotReady, SessionBusy, SessionNotDurable, SessionDamaged, CheckpointNotFound,
+            ImageGone, SessionLimit],
+        ..op("get", "/sessions/{session_id}/export", "exportSession", "A session as a signed file, with all that it goes on from") },
+    Operation { parameters: &[
+            query("template", "The template that says what it may do; the one that it was made from unless said", r#"{"type":"string","format":"uuid"}"#),
+            query("worktree_path", "Absolute; the directory that scripts may see. Required where it had one", r#"{"type":"string","pattern":"^/","maxLength":4096}"#),
+        ], request: Body::Other(heaps::SESSION_FILE), answers: &[(201, json!(Session))],
+        errors: &[ExportDisabled, SnapshotRefused, ImportNotAllowed, TemplateNotFound, TemplateInactive, InvalidPath, WorktreeNotFound,
+            ModuleNotAllowed, InvalidRequest],
+        ..op("post", "/sessions/import", "importSession", "Make a session that goes on from an exported one") },
 
     Operation { parameters: &[
             Parameter { required: true, ..query("session_id", "Of this session", r#"{"type":"string","format":"uuid"}"#) },

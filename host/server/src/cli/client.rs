@@ -218,7 +218,7 @@ pub struct Call<'a> {
     path: String,
     queries: usize,
     headers: Vec<(&'static str, String)>,
-    body: Option<String>,
+    body: Option<Vec<u8>>,
     patience: Option<Duration>,
     silence: Option<Duration>,
 }
@@ -255,7 +255,12 @@ impl<'a> Call<'a> {
     }
 
     /// With this body.
-    pub fn text(mut self, body: String) -> Self {
+    pub fn text(self, body: String) -> Self {
+        self.bytes(body.into_bytes())
+    }
+
+    /// With this body.
+    pub fn bytes(mut self, body: Vec<u8>) -> Self {
         self.body = Some(body);
         self
     }
@@ -281,6 +286,20 @@ impl<'a> Call<'a> {
             return Err(client.foreign(format!("{said} answered no JSON ({e})")));
         }
         Ok(Answer { text, said, client: client.clone() })
+    }
+
+    /// Sends it and writes what is answered, as it is. Fails where that ends before it should.
+    pub fn copy(self, to: &mut impl io::Write) -> anyhow::Result<()> {
+        let (client, stream) = (self.client, self.stream()?);
+        let mut reader = stream.body.into_reader();
+        let mut piece = vec![0; 64 << 10];
+        loop {
+            let len = reader.read(&mut piece).map_err(|error| client.failed(error.into()))?;
+            if len == 0 {
+                return Ok(());
+            }
+            to.write_all(&piece[..len])?;
+        }
     }
 
     /// Sends it and hands over each element of the list that is answered, while it arrives. However long that takes

@@ -1,6 +1,6 @@
 //! `vm-system serve`.
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::reach::Reach;
 use super::{Globals, printing};
 use crate::app::App;
 use crate::config::Config;
+use crate::snapfile::ShareKey;
 
 /// Flags of `serve`.
 #[derive(Debug, clap::Args)]
@@ -75,6 +76,10 @@ pub struct Args {
     /// What the checkpoints of a session may take on the disk; the oldest go, the newest never
     #[arg(long, value_name = "MB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     keep_checkpoints_mb: u32,
+    /// File with the secret, 32 bytes or more, that exported sessions are signed with, and that imported ones must be: the same
+    /// on all servers between which sessions move. Nobody but its owner may read it [default: no exports, no imports]
+    #[arg(long, value_name = "FILE", value_parser = share_key)]
+    share_key: Option<ShareKey>,
     /// Connections that can be open at once; more wait until one closes
     #[arg(long, value_name = "N", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: u32,
@@ -143,6 +148,11 @@ fn origin(text: &str) -> Result<HeaderValue, String> {
     HeaderValue::from_str(text).map_err(|error| error.to_string())
 }
 
+/// Read at once: a file that is none is told before anything starts.
+fn share_key(path: &str) -> Result<ShareKey, String> {
+    ShareKey::read(Path::new(path))
+}
+
 impl Args {
     fn config(&self, globals: &Globals) -> Config {
         Config {
@@ -178,6 +188,7 @@ impl Args {
             private_networks: self.reach.private_networks(),
             authorities: self.reach.authorities(),
             env: self.reach.env(),
+            share_key: self.share_key.clone(),
             ceiling: Limits {
                 cpu_ms: self.ceiling.max_cpu_ms,
                 wall_ms: self.ceiling.max_wall_ms,

@@ -1,4 +1,6 @@
 //! `vm-system session`.
+mod file;
+
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -20,6 +22,8 @@ Examples:
   vm-system session create --template-id T --workspace-id w --base-commit none --worktree-path \"$PWD\"
   vm-system session list --status ready
   vm-system exec repl S '1 + 1'
+  vm-system session export S > s.vmsnap
+  vm-system session import --worktree-path \"$PWD\" < s.vmsnap
   vm-system session close S
 
 T and S stand for the ids that `template create` and `session create` print.")]
@@ -89,6 +93,10 @@ enum Verb {
         #[arg(value_parser = NonEmptyStringValueParser::new())]
         checkpoint: String,
     },
+    /// Write a session to a file, signed, that goes on from there on any server with the same --share-key
+    Export(file::Export),
+    /// Make a session that goes on from a file that `export` wrote
+    Import(file::Import),
     /// Close a session: what runs is cancelled, the heap is gone, its row and its executions stay
     #[command(visible_alias = "delete")]
     Close {
@@ -202,6 +210,8 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
             let answer = client.post(&["sessions", &session, "restore"]).json(&body)?.send()?;
             answer.show(|_: IgnoredAny| vec![format!("Restored session: {}", line(&session))])
         }
+        Verb::Export(export) => file::export(&client, &export),
+        Verb::Import(import) => file::import(&client, &import),
         Verb::Close { session } => {
             let answer = client.post(&["sessions", &session, "close"]).send()?;
             answer.show(|_: IgnoredAny| vec![format!("Closed session: {}", line(&session))])
