@@ -36,6 +36,7 @@ mod restart;
 mod scripts;
 mod secrets;
 mod session;
+mod snapfile;
 mod sqlite;
 mod starvation;
 mod tidy;

@@ -278,7 +278,7 @@ mod tests {
         let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (here, there) = (engine(here.path()), engine(there.path()));
         let sandbox = bare(&here).start(Setup { durable: true, ..Setup::default() }).unwrap();
-        let (sandbox, _) = run(&here, sandbox, "var n = 1; const next = () => ++n; var big = 'x'.repeat(3e7); next()");
+        let (sandbox, _) = run(&here, sandbox, "var n = 1; const next = () => ++n; var big = 'x'.repeat(6e7); next()");
         let mut chain = Chain::new();
         let sandbox = stored(&here, sandbox, &mut chain);
         let (sandbox, _) = run(&here, sandbox, "big = ''; next()");
@@ -301,7 +301,7 @@ mod tests {
             assert!(refused[1].is_err() == (expected == "4,5,0"));
             assert_eq!((taken.parent, taken.depth), (None, 0));
             // What is as the image there has it is not stored.
-            assert!(taken.pages < if expected == "4,5,0" { 8_000 } else { 40 }, "{}", taken.pages);
+            assert!(taken.pages < if expected == "4,5,0" { 16_000 } else { 40 }, "{}", taken.pages);
             assert_eq!(run(&there, resume(&there, &vec![(taken.id, taken.bytes)]), source).1, expected);
         }
     }

@@ -10,6 +10,8 @@ use crate::harness::{Answer, Server, shared_images};
 /// Codes that no request can bring about here.
 const NOT_HERE: &[(ErrorCode, &str)] = &[
     (ErrorCode::Internal, "a fault of the server or its machine: there is none that a request could cause"),
+    (ErrorCode::SnapshotRefused, "wants a server with a key: `snapfile` brings it about"),
+    (ErrorCode::ImportNotAllowed, "wants a session's file: `snapfile` brings it about"),
     (ErrorCode::RequestTimeout, "takes half a minute: `abuse::slow_clients` waits for it"),
 ];
 
@@ -44,6 +46,7 @@ fn every_code_provoked_at_least_once() {
     seen.answer(server.send("POST", "/templates", Some(&" ".repeat(2 << 20))));
     seen.answer(server.send_with("GET", "/health", &[("Origin", "https://evil.example")], None));
     seen.answer(server.get("/nope"));
+    seen.answer(server.get(&format!("/sessions/{NOBODY}/export")));
     seen.answer(server.send("DELETE", "/health", None));
     seen.answer(server.get(&format!("/templates/{NOBODY}")));
     seen.answer(server.get(&format!("/sessions/{NOBODY}")));

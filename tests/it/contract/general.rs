@@ -38,6 +38,8 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("/sessions", &["GET", "POST"]),
     ("/sessions/{s}", &["GET", "DELETE"]),
     ("/sessions/{s}/close", &["POST"]),
+    ("/sessions/{s}/export", &["GET"]),
+    ("/sessions/import", &["POST"]),
     ("/executions/repl", &["POST"]),
     ("/executions/run-file", &["POST"]),
     ("/executions", &["GET"]),

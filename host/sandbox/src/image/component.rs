@@ -132,7 +132,7 @@ mod tests {
     fn a_component_runs_where_it_was_not_built_and_reaches_what_is_linked_there() {
         let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (from, to) = (engine(here.path()), engine(there.path()));
-        let modules: Vec<ModuleName> = vec![ModuleName::parse("time").unwrap()];
+        let modules: Vec<ModuleName> = vec![ModuleName::parse("kv").unwrap()];
         let recipe = Recipe { modules: modules.clone(), libraries: vec![Library::new("lib", "globalThis.lib = 7")] };
         let image = from.image(&recipe).unwrap();
         // Other libraries make another image.
