@@ -106,6 +106,9 @@ impl Image {
             [] => None,
             chain => Some(Whole::read(self.key(), self.hash(), chain, usize::MAX)?),
         };
+        if let Some(whole) = &whole {
+            self.bases.of(self)?.fits(&whole.header)?;
+        }
         let _one = ONE_PRISTINE.lock().unwrap_or_else(PoisonError::into_inner);
         let mut pristine = self.pristine()?;
         let memory = pristine.memory()?;
@@ -113,6 +116,7 @@ impl Image {
         let mut header = Header {
             memory_pages: memory.pages(store).map_err(Error::from)?,
             stack_pointer: memory.stack_pointer(store).map_err(Error::from)?,
+            base: None,
             runs: Vec::new(),
             tickets: SavedTickets::default(),
             states: BTreeMap::new(),
@@ -132,7 +136,7 @@ impl Image {
             }
         }
         pages.retain(|_, bytes| **bytes != ZERO);
-        header.runs = runs(pages.keys().copied());
+        (header.runs, header.base) = (runs(pages.keys().copied()), None);
         Ok(compress(&write(&header, pages.into_values())?)?)
     }
 
@@ -155,7 +159,7 @@ impl Image {
         let numbers = header.runs.iter().flat_map(|&(first, count)| first..first + count);
         let there: BTreeMap<u32, &[u8]> = numbers.zip(data.chunks_exact(PAGE)).collect();
         let kept = differing(base, &there);
-        let header = Header { runs: runs(kept.keys().copied()), ..header };
+        let header = Header { runs: runs(kept.keys().copied()), base: Some(base.print), ..header };
         let raw = write(&header, kept.into_values())?;
         whole_of(self.key(), self.hash(), id, &header.runs, &header.tickets, &raw)
     }
@@ -300,9 +304,28 @@ mod tests {
             // One that never grew beyond its image fits into whatever an image fits into.
             assert!(refused[1].is_err() == (expected == "4,5,0"));
             assert_eq!((taken.parent, taken.depth), (None, 0));
-            // What is as the image there has it is not stored.
-            assert!(taken.pages < if expected == "4,5,0" { 16_000 } else { 40 }, "{}", taken.pages);
+            // What is as the image there has it is not stored; each build of an image has its own clock and seeds in it.
+            assert!(taken.pages < if expected == "4,5,0" { 16_000 } else { 120 }, "{}", taken.pages);
             assert_eq!(run(&there, resume(&there, &vec![(taken.id, taken.bytes)]), source).1, expected);
         }
+    }
+
+    #[test]
+    fn a_heap_does_not_go_on_with_another_build_of_its_image() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = engine(dir.path());
+        let sandbox = bare(&first).start(Setup { durable: true, ..Setup::default() }).unwrap();
+        let (sandbox, _) = run(&first, sandbox, "var map = new Map([[{}, 1]])");
+        let mut chain = Chain::new();
+        drop((stored(&first, sandbox, &mut chain), first));
+        let compiled = |name: &std::fs::DirEntry| name.path().extension().is_some_and(|found| found == "cwasm");
+        for entry in std::fs::read_dir(dir.path()).unwrap().flatten().filter(compiled) {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+        let again = engine(dir.path());
+        let image = bare(&again);
+        let refused =
+            on_thread(&again, move || [image.resume(Setup::default(), &chain).err(), image.carry_out(&chain).err()]);
+        assert!(refused.iter().all(|error| matches!(error, Some(RestoreError::Damaged(_)))), "{refused:?}");
     }
 }

@@ -87,6 +87,9 @@ pub(crate) struct Header {
     /// WebAssembly pages.
     pub(crate) memory_pages: u32,
     pub(crate) stack_pointer: u32,
+    /// [`Base::print`] of the image that the pages that do not follow are as; of a whole one for elsewhere, none.
+    #[serde(default)]
+    pub(crate) base: Option<u64>,
     /// Pages that follow: the first, and how many, each.
     pub(crate) runs: Vec<(u32, u32)>,
     pub(crate) tickets: SavedTickets,
@@ -96,6 +99,8 @@ pub(crate) struct Header {
 /// Hashes of an image's own memory, so that pages that are as the image has them are not stored.
 pub(crate) struct Base {
     pub(crate) hashes: Vec<u64>,
+    /// Of all of them: an image that is built again has seeds and a clock of its own in it, and is another.
+    pub(crate) print: u64,
     zero: u64,
     pub(crate) stack_pointer: u32,
 }
@@ -118,7 +123,15 @@ pub(crate) fn hash(page: &[u8]) -> u64 {
 
 impl Base {
     fn of(memory: &[u8], stack_pointer: u32) -> Base {
-        Base { hashes: memory.chunks_exact(PAGE).map(hash).collect(), zero: hash(&[0; PAGE]), stack_pointer }
+        let hashes: Vec<u64> = memory.chunks_exact(PAGE).map(hash).collect();
+        let print = hash(&hashes.iter().flat_map(|hash| hash.to_le_bytes()).collect::<Vec<u8>>());
+        Base { hashes, print, zero: hash(&[0; PAGE]), stack_pointer }
+    }
+
+    /// Whether a heap is of this very image, and not of one that was made of the same and differs in its own memory.
+    pub(crate) fn fits(&self, header: &Header) -> Result<(), RestoreError> {
+        let same = header.stack_pointer == self.stack_pointer && header.base.is_none_or(|print| print == self.print);
+        if same { Ok(()) } else { Err(RestoreError::Damaged("it is of another image, or of another build of it")) }
     }
 
     pub(crate) fn get(&self, page: u32) -> u64 {
@@ -179,7 +192,7 @@ impl Sandbox {
         let before: &[(u32, u64)] = inner.past.as_ref().map_or(&[], |past| &past.pages);
         let Changes { pages, runs } = changes(bytes, base, before, full);
         let count = runs.iter().map(|(_, count)| count).sum();
-        let header = Header { memory_pages, stack_pointer, runs, tickets, states };
+        let header = Header { memory_pages, stack_pointer, base: Some(base.print), runs, tickets, states };
         let timer_due = header.tickets.next_due();
         let at = |page: u32| page as usize * PAGE;
         let raw = write(&header, header.runs.iter().map(|&(first, count)| &bytes[at(first)..at(first + count)]))?;
@@ -421,10 +434,8 @@ impl Image {
         let memory = sandbox.memory()?;
         let inner = &mut *sandbox.inner;
         let base = inner.image.bases.of(&inner.image)?;
-        let Header { memory_pages, stack_pointer, tickets, states, .. } = &whole.header;
-        if *stack_pointer != base.stack_pointer {
-            return Err(RestoreError::Damaged("it is of another image"));
-        }
+        base.fits(&whole.header)?;
+        let Header { memory_pages, tickets, states, .. } = &whole.header;
         let max = inner.store.data().memory.bytes_max;
         if !memory.grow_to(&mut inner.store, *memory_pages).map_err(Error::from)? {
             return Err(
