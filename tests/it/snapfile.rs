@@ -57,7 +57,8 @@ impl Place {
     }
 }
 
-fn key(directory: &Path, secret: u8) -> String {
+/// A key file, to start servers with.
+pub fn key(directory: &Path, secret: u8) -> String {
     let path = directory.join("share.key");
     std::fs::write(&path, [secret; 40]).unwrap();
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
@@ -168,6 +169,49 @@ fn a_session_goes_on_with_another_server() {
     goes_on(&here.server, &session);
 }
 
+/// The image is in the file: nobody needs the library's text any more.
+#[test]
+fn an_image_that_can_not_be_made_there_goes_along() {
+    let here = Place::start(&shared_images(), 1, &[]);
+    here.server.send("PUT", "/libraries/carried-1.0.0", Some("globalThis.carried = (x) => x * 2")).expect(200);
+    let template = here.template(json!({ "name": "t", "libraries": ["carried-1.0.0"] }));
+    let session = here.server.session(&template);
+    assert_eq!(here.server.value(&session, "var n = carried(4); n"), "8");
+    let file = here.export(&session);
+    let there = Place::start(&other_images(), 1, &[]);
+    let bare = there.template(json!({ "name": "t" }));
+    let id = there.imported(&bare, &file);
+    assert_eq!(there.server.value(&id, "n = carried(n); n"), "16");
+    let again = there.export(&id);
+    let Place { server, directory } = there;
+    server.kill();
+    let there = Place { server: Server::start_in(directory.path(), &other_images()), directory };
+    assert_eq!(there.server.value(&id, "carried(n)"), "32");
+    assert_eq!(here.server.value(&here.imported(&template, &again), "carried(n)"), "32");
+    // Sessions that are made there have nothing of it.
+    assert_eq!(there.server.value(&there.server.session(&bare), "typeof carried"), "undefined");
+}
+
+#[test]
+fn timers_of_what_was_imported_or_forked_wake_it() {
+    let here = Place::start(&shared_images(), 1, &[]);
+    let settings = json!({ "runtime": { "background": true } });
+    let template = here.template(json!({ "name": "t", "settings": settings }));
+    let session = here.server.session(&template);
+    here.server.eval(&session, "var rang = 0; setTimeout(() => { rang++; }, 1500)");
+    let imported = here.imported(&template, &here.export(&session));
+    let forks = here.server.post(&format!("/sessions/{session}/fork"), json!({})).expect(201).json;
+    for id in [&*imported, forks[0]["id"].as_str().unwrap()] {
+        let began = std::time::Instant::now();
+        let live = || here.server.get(&format!("/sessions/{id}")).json["runtime_meta"]["residence"] == "live";
+        while !live() {
+            assert!(began.elapsed().as_secs() < 30, "nobody wakes it");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        assert_eq!(here.server.value(id, "rang"), "1");
+    }
+}
+
 #[test]
 fn a_checkpoint_and_a_session_that_never_ran_are_exported_too() {
     let here = Place::start(&shared_images(), 1, &[]);
@@ -250,7 +294,8 @@ fn nothing_else_is_taken_for_a_session() {
 fn a_file_gives_no_more_than_the_template_it_is_imported_under() {
     let here = Place::start(&shared_images(), 1, &["--max-mem-mb", "128"]);
     let settings = json!({ "limits": { "cpu_ms": 1_000 } });
-    let whole = json!({ "modules": [{ "name": "fs", "config": { "access": "read-only" } }, "kv"], "settings": settings });
+    let whole =
+        json!({ "modules": [{ "name": "fs", "config": { "access": "read-only" } }, "kv"], "settings": settings });
     let named = |name: &str, change: Value| {
         let mut whole = whole.clone();
         whole["name"] = json!(name);
@@ -270,7 +315,11 @@ fn a_file_gives_no_more_than_the_template_it_is_imported_under() {
         ("other grant", json!({ "modules": ["fs", "kv"] }), "the grant of fs"),
         ("less cpu", json!({ "settings": { "limits": { "cpu_ms": 999 } } }), "limits.cpu_ms is 1000, and may be 999"),
         ("less memory", json!({ "settings": { "limits": { "cpu_ms": 1_000, "mem_mb": 64 } } }), "limits.mem_mb"),
-        ("no imports", json!({ "settings": { "limits": { "cpu_ms": 1_000 }, "runtime": { "esm": false } } }), "runtime.esm"),
+        (
+            "no imports",
+            json!({ "settings": { "limits": { "cpu_ms": 1_000 }, "runtime": { "esm": false } } }),
+            "runtime.esm",
+        ),
         (
             "not stored",
             json!({ "settings": { "limits": { "cpu_ms": 1_000 }, "runtime": { "durability": "none" } } }),
@@ -298,8 +347,7 @@ fn a_file_gives_no_more_than_the_template_it_is_imported_under() {
     here.import("template=x", &file).expect_error(400, "VALIDATION_ERROR");
     let answer = here.import(&format!("template={template}"), &file).expect_error(400, "VALIDATION_ERROR");
     assert!(answer.text.contains("worktree_path is required"), "{}", answer.text);
-    for (path, status, code) in
-        [("/nowhere/at/all", 422, "WORKTREE_NOT_FOUND"), ("relative", 400, "VALIDATION_ERROR")]
+    for (path, status, code) in [("/nowhere/at/all", 422, "WORKTREE_NOT_FOUND"), ("relative", 400, "VALIDATION_ERROR")]
     {
         here.import(&format!("template={template}&worktree_path={path}"), &file).expect_error(status, code);
     }

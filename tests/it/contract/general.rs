@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use serde_json::json;
 
 use super::{NOBODY, is_compact, refused, session};
-use crate::harness::{Answer, Server};
+use crate::harness::{Answer, Server, shared_images};
 
 /// Every route of the API with the methods it has; `{t}`, `{s}` and `{e}` are ids.
 const ROUTES: &[(&str, &[&str])] = &[
@@ -60,7 +60,9 @@ fn id_of(answer: &Answer) -> String {
 /// another path. Each of these answers has an id of its own.
 #[test]
 fn every_route_and_method() {
-    let server = Server::start();
+    let place = tempfile::tempdir().unwrap();
+    let key = crate::snapfile::key(place.path(), 1);
+    let server = Server::start_with(place.path(), &shared_images(), &["--share-key", &key]);
     let (session, template) = session(&server);
     let execution = server.eval(&session, "1")["id"].as_str().unwrap().to_owned();
     server.send("PUT", "/libraries/installed-1.0.0", Some("var x")).expect(200);
