@@ -236,7 +236,8 @@ impl Server {
             None => self.agent.run(request.body(()).unwrap()),
         };
         let mut answer = answer.unwrap_or_else(|e| panic!("{method} {path}: {e}"));
-        let text = answer.body_mut().with_config().limit(64 << 20).read_to_string().unwrap();
+        let bytes = answer.body_mut().with_config().limit(64 << 20).read_to_vec().unwrap();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         Answer {
             status: answer.status().as_u16(),
             headers: answer

@@ -49,8 +49,10 @@ pub(crate) struct Nursery {
     pub(crate) timers_changed: Notify,
     /// What exported sessions are signed with; none: none are exported or imported.
     pub(crate) share_key: Option<ShareKey>,
-    /// A permit for each exported session that is being written or read.
-    pub(crate) files: Arc<Semaphore>,
+    /// A permit for each session's file that is being made or sent.
+    pub(crate) leaving: Arc<Semaphore>,
+    /// A permit for each session's file that is being received or read.
+    pub(crate) arriving: Arc<Semaphore>,
 }
 
 /// The map of live sessions. Shared with their tasks, which take themselves off it when their heap is gone.

@@ -9,7 +9,7 @@ use model::{CheckpointId, CheckpointKind, ErrorCode, Grant, Limits, Session as R
 use sandbox::{ForeignError, Image, RestoreError};
 use serde_json::Value;
 use store::{NewSession, WholeTemplate};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use crate::clock;
@@ -20,14 +20,36 @@ use crate::recipes::Made;
 use crate::registry::{Registry, Shared};
 use crate::snapfile::{self, About, SessionFile, ShareKey};
 
-/// Files that are written or read at once: each takes as much memory as its session, more than once.
-pub(crate) const FILES_AT_ONCE: usize = 2;
+/// Files that leave at once, and that arrive: each takes as much memory as its session, more than once, until it is there.
+pub(crate) const FILES_AT_ONCE: usize = 4;
+
+/// Room for one file; the next has it when this goes.
+#[derive(Debug)]
+pub struct Room {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Room {
+    async fn of(files: &Arc<Semaphore>) -> Result<Room, Fault> {
+        let permit = Arc::clone(files).acquire_owned().await.map_err(Fault::internal)?;
+        Ok(Room { _permit: permit })
+    }
+}
+
+/// A file that is on its way to a client.
+#[derive(Debug)]
+pub struct Leaving {
+    /// All of it, in order.
+    pub pieces: Vec<Bytes>,
+    /// Until the client has it.
+    pub room: Room,
+}
 
 /// A file whose signature was found to fit.
 #[derive(Debug)]
 pub struct Arrived {
     file: SessionFile,
-    _turn: OwnedSemaphorePermit,
+    room: Room,
 }
 
 impl Arrived {
@@ -48,13 +70,19 @@ impl Registry {
         self.shared.nursery.share_key().map(drop)
     }
 
-    /// A session as a signed file, in pieces: its heap as it is, or as it was at a checkpoint.
+    /// Room for a file, to be had before it is read off the wire.
+    pub async fn room_to_import(&self) -> Result<Room, Fault> {
+        self.may_share()?;
+        Room::of(&self.shared.nursery.arriving).await
+    }
+
+    /// A session as a signed file: its heap as it is, or as it was at a checkpoint.
     pub async fn export(
         &self,
         tenant: TenantId,
         id: SessionId,
         checkpoint: Option<CheckpointId>,
-    ) -> Result<Vec<Bytes>, Fault> {
+    ) -> Result<Leaving, Fault> {
         self.may_share()?;
         // What it has done so far is in the file.
         if checkpoint.is_none() && self.get(tenant, id).is_some() {
@@ -62,17 +90,16 @@ impl Registry {
         }
         let shared = Arc::clone(&self.shared);
         let task = tokio::spawn(async move { shared.export(tenant, id, checkpoint).await });
-        let pieces = task.await.unwrap_or_else(|panic| Err(Fault::internal(panic)));
-        pieces.map_err(|fault| fault.with("session_id", id))
+        let leaving = task.await.unwrap_or_else(|panic| Err(Fault::internal(panic)));
+        leaving.map_err(|fault| fault.with("session_id", id))
     }
 
     /// A file, if one of this operator's servers wrote it.
-    pub async fn arrived(&self, bytes: Vec<u8>) -> Result<Arrived, Fault> {
+    pub async fn arrived(&self, bytes: Vec<u8>, room: Room) -> Result<Arrived, Fault> {
         let nursery = &self.shared.nursery;
         let key = nursery.share_key()?.clone();
-        let turn = Arc::clone(&nursery.files).acquire_owned().await.map_err(Fault::internal)?;
         let read = blocking(move || snapfile::read(&key, bytes)).await?;
-        Ok(Arrived { file: read.map_err(|why| refused(&why))?, _turn: turn })
+        Ok(Arrived { file: read.map_err(|why| refused(&why))?, room })
     }
 
     /// Makes a session that goes on with the heap of a file, under a template that allows what it is made of. It is brought into
@@ -110,10 +137,10 @@ impl Shared {
         tenant: TenantId,
         id: SessionId,
         checkpoint: Option<CheckpointId>,
-    ) -> Result<Vec<Bytes>, Fault> {
+    ) -> Result<Leaving, Fault> {
         let nursery = &self.nursery;
         let key = nursery.share_key()?.clone();
-        let _turn = nursery.files.acquire().await.map_err(Fault::internal)?;
+        let room = Room::of(&nursery.leaving).await?;
         let row = nursery.store.session(tenant, id).await?.ok_or_else(|| Fault::session_not_found(id))?;
         let source = self.source(tenant, id, checkpoint).await?;
         let made = Made::read(&source.recipe)?;
@@ -140,7 +167,9 @@ impl Shared {
         let heap = heap.map_err(|error| nursery.restore_fault(&error))?;
         let about = About::of(made, &row, seq).with_image(portable.header).map_err(Fault::internal)?;
         let file = blocking(move || snapfile::write(&key, &about, portable.component, heap)).await?;
-        file.map_err(Fault::internal)?.ok_or_else(|| Fault::internal("a session is made of too much to be exported"))
+        let pieces = file.map_err(Fault::internal)?;
+        let pieces = pieces.ok_or_else(|| Fault::internal("a session is made of too much to be exported"))?;
+        Ok(Leaving { pieces, room })
     }
 
     async fn import(
@@ -151,7 +180,7 @@ impl Shared {
         worktree_path: String,
     ) -> Result<Row, Fault> {
         let nursery = &self.nursery;
-        let Arrived { file: SessionFile { about, portable, heap }, _turn } = arrived;
+        let Arrived { file: SessionFile { about, portable, heap }, room } = arrived;
         let mut made = about.made;
         if made.settings.check(&Limits::MAX).is_err() || made.settings.runtime.durability.is_none() {
             return Err(refused(&"it says what no session is made of"));
@@ -191,6 +220,7 @@ impl Shared {
             recipe: Some(made.recipe()?),
         };
         let row = nursery.store.session_imported(tenant, new, about.seq, checkpoint).await?;
+        drop(room);
         nursery.timers_changed.notify_one();
         Ok(row)
     }

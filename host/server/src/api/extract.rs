@@ -223,6 +223,12 @@ async fn read(mut body: Body, declared: Option<u64>, max: usize) -> Result<Vec<u
     Err(Fault::new(ErrorCode::BodyTooLarge, format!("The request body is larger than {max} bytes")))
 }
 
+/// For a fault that is answered without a look at the body, which may be large: it is taken off the wire first.
+pub(super) async fn unread(request: Request, fault: Fault) -> Fault {
+    let _ = tokio::time::timeout(LINGER, discard(request.into_body())).await;
+    fault
+}
+
 /// Most clients read no answer before they have sent everything, and get a reset connection in place of one that came
 /// early: what they send is taken off the wire for a while, and thrown away.
 async fn discard(mut body: Body) {

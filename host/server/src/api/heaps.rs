@@ -17,6 +17,7 @@ use super::{Answer, created, ok};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::residence::Residence;
+use crate::transfer::Leaving;
 use crate::worktrees;
 
 /// What exported sessions are.
@@ -133,7 +134,7 @@ pub(super) async fn export(
     query: Query,
 ) -> Answer {
     let checkpoint = query.get("checkpoint").map(|text| extract::id_called(text, "checkpoint")).transpose()?;
-    let pieces = app.registry.export(tenant, id, checkpoint).await?;
+    let Leaving { pieces, room } = app.registry.export(tenant, id, checkpoint).await?;
     let len: usize = pieces.iter().map(|piece| piece.len()).sum();
     let headers = [
         (header::CONTENT_TYPE, SESSION_FILE.to_owned()),
@@ -142,8 +143,12 @@ pub(super) async fn export(
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
-    let body = Body::from_stream(stream::iter(pieces.into_iter().map(Ok::<_, std::convert::Infallible>)));
-    Ok((headers, body).into_response())
+    // Its room is free once the client has it, or has gone.
+    let body = stream::unfold((pieces.into_iter(), room), |(mut pieces, room)| async move {
+        let piece = pieces.next()?;
+        Some((Ok::<_, std::convert::Infallible>(piece), (pieces, room)))
+    });
+    Ok((headers, Body::from_stream(body)).into_response())
 }
 
 /// In this order: whether it is done at all, what the query says, the file with its signature, the template, the worktree.
@@ -153,18 +158,14 @@ pub(super) async fn import(
     query: Query,
     request: Request,
 ) -> Answer {
-    app.registry.may_share()?;
-    let named: Option<TemplateId> =
-        query.get("template").map(|text| extract::id_called(text, "template")).transpose()?;
-    let worktree_path = query.get("worktree_path").unwrap_or_default().to_owned();
-    if worktree_path.len() > PATH_BYTES_MAX {
-        return Err(Fault::validation(format!("worktree_path is longer than {PATH_BYTES_MAX} bytes")));
-    }
-    if !worktree_path.is_empty() {
-        worktrees::check(&worktree_path)?;
-    }
+    let wanted = app.registry.may_share().and_then(|()| under(&query));
+    let (named, worktree_path) = match wanted {
+        Ok(wanted) => wanted,
+        Err(fault) => return Err(extract::unread(request, fault).await),
+    };
+    let room = app.registry.room_to_import().await?;
     let bytes = extract::body(request, app.config.session_file_bytes_max(), &app.body_room).await?;
-    let arrived = app.registry.arrived(bytes).await?;
+    let arrived = app.registry.arrived(bytes, room).await?;
     let template = named.unwrap_or_else(|| arrived.template());
     let whole = super::templates::usable(&app, tenant, template).await.map_err(|fault| match fault.code {
         ErrorCode::TemplateNotFound if named.is_none() => {
@@ -181,4 +182,17 @@ pub(super) async fn import(
     let row = app.registry.import(tenant, arrived, whole, worktree_path).await?;
     tracing::Span::current().record("session", tracing::field::display(row.id));
     created(&shown(&app, row))
+}
+
+/// The template and the worktree that an import names; no worktree is an empty one.
+fn under(query: &Query) -> Result<(Option<TemplateId>, String), Fault> {
+    let template = query.get("template").map(|text| extract::id_called(text, "template")).transpose()?;
+    let worktree_path = query.get("worktree_path").unwrap_or_default().to_owned();
+    if worktree_path.len() > PATH_BYTES_MAX {
+        return Err(Fault::validation(format!("worktree_path is longer than {PATH_BYTES_MAX} bytes")));
+    }
+    if !worktree_path.is_empty() {
+        worktrees::check(&worktree_path)?;
+    }
+    Ok((template, worktree_path))
 }
