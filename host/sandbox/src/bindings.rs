@@ -289,7 +289,12 @@ impl Memory {
 
     /// All of it, not copied.
     pub(crate) fn bytes(&self, store: &mut Store<Host>) -> wasmtime::Result<WasmList<u8>> {
-        Ok(self.memory.call(store, ())?.0)
+        // The bound of a host call is meant for what is copied.
+        let bound = store.hostcall_fuel();
+        store.set_hostcall_fuel(usize::MAX);
+        let list = self.memory.call(&mut *store, ());
+        store.set_hostcall_fuel(bound);
+        Ok(list?.0)
     }
 
     /// Writes at an address.

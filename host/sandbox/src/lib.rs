@@ -15,6 +15,7 @@ mod modules;
 mod pagemap;
 mod registry;
 mod resolve;
+mod room;
 mod root;
 mod sandbox;
 mod services;

@@ -190,14 +190,6 @@ impl Registry {
         }
     }
 
-    /// The ids of a tenant's live sessions, sorted.
-    pub fn live_of(&self, tenant: TenantId) -> Vec<SessionId> {
-        let map = self.shared.nursery.live.map();
-        let mut ids: Vec<_> = map.iter().filter(|(_, (owner, _))| *owner == tenant).map(|(id, _)| *id).collect();
-        ids.sort_unstable();
-        ids
-    }
-
     /// The ids of all live sessions.
     pub fn live(&self) -> Vec<SessionId> {
         self.shared.nursery.live.map().keys().copied().collect()

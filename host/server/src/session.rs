@@ -294,6 +294,7 @@ impl Session {
     /// Leaves memory with the server: what runs is over by now or cancelled, and what can't be stored is at its last
     /// checkpoint.
     pub(crate) async fn leave(&self) -> Result<(), Fault> {
+        self.0.runs.state().sleeping = true;
         self.cancel_all();
         while self.is_busy() {
             tokio::time::sleep(LOOK_AGAIN).await;

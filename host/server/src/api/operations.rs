@@ -66,7 +66,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     Operation { answers: &[(200, json!(system::Health))],
         ..op("get", "/health", "health", "Is the server up") },
     Operation { answers: &[(200, json!(system::Summary))],
-        ..op("get", "/runtime/summary", "runtimeSummary", "What is live") },
+        ..op("get", "/runtime/summary", "runtimeSummary", "Sessions that take executions") },
     Operation { answers: &[(200, Body::Other("application/json"))],
         ..op("get", "/openapi.json", "openapi", "This document") },
     Operation { answers: &[(200, Body::Other("text/html"))],

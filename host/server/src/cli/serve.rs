@@ -27,12 +27,14 @@ Examples:
 
 The first start on a new data directory compiles the engine, which takes seconds; later starts take milliseconds.
 When it listens, it prints `vm-system listening on http://ADDR` on stdout; its log goes to stderr.
-SIGINT or SIGTERM stops it: running scripts get --grace-ms to finish, then they are cancelled and recorded.")]
+SIGINT or SIGTERM stops it: running scripts get --grace-ms to finish, then they are cancelled and recorded.
+Durable sessions (the default) are there again after the next start, and after kill -9.")]
 pub struct Args {
     /// Address to listen on; port 0 picks a free one. There is no authentication: keep it on the loopback
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3210")]
     listen: SocketAddr,
-    /// Sessions that can be live at once; more are refused with 503 SESSION_LIMIT
+    /// Sessions that can be in memory at once: for one more, idle durable ones leave it for the disk; where all are in use,
+    /// it is refused with 503 SESSION_LIMIT
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_sessions: u32,
     /// Directory of the libraries that templates may list, a file `NAME.js` each
