@@ -40,9 +40,17 @@ impl Server {
 
     /// What it holds in memory, bytes.
     pub fn resident(&self) -> u64 {
+        self.status("VmRSS:") << 10
+    }
+
+    pub fn threads(&self) -> u64 {
+        self.status("Threads:")
+    }
+
+    fn status(&self, field: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
     pub fn connect(&self) -> Client {
@@ -72,9 +80,14 @@ pub struct Client {
 
 impl Client {
     pub fn post(&mut self, path: &str, body: &str) -> anyhow::Result<String> {
+        self.send(path, "", body)
+    }
+
+    fn send(&mut self, path: &str, headers: &str, body: &str) -> anyhow::Result<String> {
         let length = body.len();
-        let request =
-            format!("POST /api/v1{path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{body}");
+        let request = format!(
+            "POST /api/v1{path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+        );
         self.stream.write_all(request.as_bytes())?;
         let (mut line, mut length, mut status) = (String::new(), 0, String::new());
         loop {
@@ -112,6 +125,12 @@ impl Client {
 
     pub fn close(&mut self, session: &str) {
         self.post(&format!("/sessions/{session}/close"), "").unwrap();
+    }
+
+    /// Begins an execution and does not wait for it.
+    pub fn begin(&mut self, session: &str, input: &str) {
+        let body = format!(r#"{{"session_id":"{session}","input":"{input}"}}"#);
+        self.send("/executions/repl", "Prefer: respond-async\r\n", &body).unwrap();
     }
 
     pub fn repl(&mut self, session: &str, input: &str) {

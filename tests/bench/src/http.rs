@@ -63,6 +63,32 @@ pub fn serve(report: &mut Report, dir: &Path, library: Option<&Library>) -> anyh
         let ratio = withs[2].as_secs_f64() / plains[2].as_secs_f64();
         report.row("create a session with the library", &show(withs[2]), &show(plains[2]), Some(ratio), "<= 1.10x");
     }
+    drop((client, server));
+    let place = tempfile::tempdir_in(dir)?;
+    waiting(report, place.path())
+}
+
+/// Threads of a server whose sessions wait for a timer.
+fn waiting(report: &mut Report, place: &Path) -> anyhow::Result<()> {
+    let server = Server::start(place, &["--max-sessions", "10100", "--idle-ms", "0"])?;
+    let settings = r#"{"limits":{"wall_ms":60000},"runtime":{"durability":"none"}}"#;
+    let template = server.connect().created("/templates", &format!(r#"{{"name":"waits","settings":{settings}}}"#));
+    let begin = |each| {
+        at_once(&server, each, |client, _| {
+            let session = client.session(&template);
+            client.begin(&session, "await new Promise((resolve) => setTimeout(resolve, 50000))");
+        });
+        server.threads()
+    };
+    let (few, many) = (begin(2), begin(1_250));
+    let ratio = Some(many as f64 / few as f64);
+    report.row(
+        "threads, 10,016 sessions that wait for a timer",
+        &many.to_string(),
+        &format!("{few} with 16"),
+        ratio,
+        "no more",
+    );
     Ok(())
 }
 
