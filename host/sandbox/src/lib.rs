@@ -2,12 +2,14 @@
 //!
 //! This crate is the only user of wasmtime. What a script can reach is decided here, when an image is linked: a module
 //! that is not in the [`Recipe`] is no import of the compiled component, so there is nothing to call.
+mod base;
 mod bindings;
 mod control;
 mod engine;
 mod error;
 mod host;
 mod image;
+mod images;
 mod library;
 mod limits;
 mod machine;
@@ -25,7 +27,7 @@ mod tickets;
 mod turn;
 mod typescript;
 
-pub use engine::{Config, Engine};
+pub use engine::{Config, Engine, StoredImage};
 pub use error::Error;
 pub use image::{Format, Image, ImageFacts, LibraryFacts, Origin, Recipe};
 pub use library::{Library, Package, PackageFormat};

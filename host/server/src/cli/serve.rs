@@ -77,6 +77,9 @@ pub struct Args {
     /// What the checkpoints of a session may take on the disk; the oldest go, the newest never
     #[arg(long, value_name = "MB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     keep_checkpoints_mb: u32,
+    /// What compiled images may take in the data directory; past that those go that no session needs, unused ones first
+    #[arg(long, value_name = "MB", default_value_t = 4_096, value_parser = clap::value_parser!(u32).range(1..))]
+    images_mb: u32,
     /// Connections that can be open at once; more wait until one closes
     #[arg(long, value_name = "N", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: u32,
@@ -159,6 +162,7 @@ impl Args {
                 Check::Off => store::Check::Off,
             },
             data_dir: globals.server_data_dir(),
+            images_bytes_max: u64::from(self.images_mb) << 20,
             library_cache: self.library_cache.clone(),
             worktree_roots: self.worktree_roots.clone(),
             hosts: self.hosts.clone(),
