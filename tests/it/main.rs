@@ -41,5 +41,6 @@ mod starvation;
 mod tidy;
 mod tls;
 mod typescript;
+mod upgrade;
 mod waiting;
 mod web;

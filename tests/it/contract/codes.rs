@@ -13,6 +13,7 @@ const NOT_HERE: &[(ErrorCode, &str)] = &[
     (ErrorCode::RequestTimeout, "takes half a minute: `abuse::slow_clients` waits for it"),
     (ErrorCode::SessionCrashed, "a fault of the engine beneath a run: no script is known that causes one"),
     (ErrorCode::ImageGone, "takes a data directory that lost a file: tests of upgrades"),
+    (ErrorCode::MigrateFailed, "tests of upgrades have hooks that fail"),
     (ErrorCode::SnapshotRefused, "takes two servers: tests of exported sessions"),
 ];
 

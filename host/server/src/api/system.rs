@@ -1,4 +1,4 @@
-//! `/health` and `/runtime`.
+//! `/health`, `/runtime` and `/ops`.
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -33,4 +33,14 @@ pub(super) struct Summary {
 pub(super) async fn summary(State(app): State<Arc<App>>, Tenant(tenant): Tenant) -> Answer {
     let (active_sessions, active_session_ids) = app.store.sessions_ready(tenant, IDS_MAX).await?;
     ok(&Summary { active_sessions, active_session_ids })
+}
+
+/// Of all tenants: what it says is the operator's business.
+pub(super) async fn images(State(app): State<Arc<App>>, Tenant(tenant): Tenant) -> Answer {
+    ok(&app.registry.images(tenant).await?)
+}
+
+/// Of all tenants.
+pub(super) async fn durable(State(app): State<Arc<App>>) -> Answer {
+    ok(&app.registry.durable_figures().await?)
 }
