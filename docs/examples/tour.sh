@@ -28,15 +28,18 @@ show vm-system run docs/examples/hello.js
 show vm-system run docs/examples/files.js --module fs --root docs/examples
 "$vm" --data-dir "$place/images" run docs/examples/files.js --module fs --root docs/examples
 
-show vm-system serve --listen "$listen"
+serve() {
+  show vm-system serve --listen "$listen"
+  "$vm" --data-dir "$place/images" --db "$place/tour.db" --log-level warn serve --listen "$listen" &
+  server=$!
+  until curl --silent --fail "$api/health" >/dev/null 2>&1; do
+    kill -0 $server 2>/dev/null || exit 1
+    sleep 0.1
+  done
+}
 rm -f "$place"/tour.db*
-"$vm" --data-dir "$place/images" --db "$place/tour.db" --log-level warn serve --listen "$listen" &
-server=$!
 trap 'kill $server 2>/dev/null; wait $server 2>/dev/null || true' EXIT INT TERM
-until curl --silent --fail "$api/health" >/dev/null 2>&1; do
-  kill -0 $server 2>/dev/null || exit 1
-  sleep 0.1
-done
+serve
 
 post /templates '{"name":"tour"}'
 template=$(id)
@@ -45,6 +48,13 @@ post /sessions "{\"template_id\":\"$template\",\"workspace_id\":\"tour\",\"base_
 session=$(id)
 post /executions/repl "{\"session_id\":\"$session\",\"input\":\"const fs = require('fs'); const text = fs.readFileSync('hello.js'); text.length\"}"
 post /executions/repl "{\"session_id\":\"$session\",\"input\":\"text.split(' ').slice(0, 4)\"}"
+
+# A session is there again whatever became of the server.
+show "kill -9 \$server"
+kill -9 $server
+wait $server 2>/dev/null || true
+serve
+post /executions/repl "{\"session_id\":\"$session\",\"input\":\"text.length\"}"
 
 cat <<END
 

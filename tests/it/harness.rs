@@ -152,9 +152,21 @@ impl Server {
         Server::start_logging_to(log.into(), directory, images, flags)
     }
 
+    /// The same, with variables of its environment that are paths.
+    pub fn start_with_env(directory: &Path, images: &Path, flags: &[&str], env: &[(&str, &Path)]) -> Server {
+        let log = directory.join("server.log");
+        let log = std::fs::File::options().create(true).append(true).open(log).unwrap();
+        Server::launch(log.into(), directory, images, flags, env)
+    }
+
     /// The same, with another place for its log.
     pub fn start_logging_to(log: Stdio, directory: &Path, images: &Path, flags: &[&str]) -> Server {
+        Server::launch(log, directory, images, flags, &[])
+    }
+
+    fn launch(log: Stdio, directory: &Path, images: &Path, flags: &[&str], env: &[(&str, &Path)]) -> Server {
         let mut child = Command::new(program())
+            .envs(env.iter().copied())
             .args(["--data-dir", images.to_str().unwrap(), "serve", "--listen", "127.0.0.1:0"])
             .args(flags)
             .current_dir(directory)

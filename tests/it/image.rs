@@ -56,7 +56,11 @@ fn what_lies_on_disk_is_checked_and_rebuilt_when_it_does_not_fit() {
     inspect(theirs.path(), &[]);
     let foreign = std::fs::read(theirs.path().join(file.file_name().unwrap())).unwrap();
     std::fs::write(&file, &foreign).unwrap();
-    assert_eq!(inspect(ours, &[])["origin"], "built", "a foreign image is not trusted");
+    assert_eq!(inspect(ours, &[])["origin"], "recompiled", "a foreign image is not trusted");
+    let component = file.with_extension("component");
+    std::fs::copy(theirs.path().join(component.file_name().unwrap()), component).unwrap();
+    std::fs::write(&file, &foreign).unwrap();
+    assert_eq!(inspect(ours, &[])["origin"], "built", "nor what it was made from");
 
     // Nobody but the owner reads the key.
     use std::os::unix::fs::PermissionsExt;

@@ -98,7 +98,7 @@ fn holds(server: &Server, told: &Told) {
     for key in ["id", "vm_id", "workspace_id", "base_commit_oid", "worktree_path", "created_at"] {
         assert_eq!(row[key], session[key], "{row}");
     }
-    assert!(["closed", "crashed"].contains(&row["status"].as_str().unwrap()), "its heap is gone: {row}");
+    assert_eq!(row["status"], "ready", "{row}");
     let rows = listed(server, id);
     for told in &told.rows {
         assert!(rows.contains(told), "lost or changed: {told}");
@@ -112,13 +112,9 @@ fn holds(server: &Server, told: &Told) {
     }
     for (key, body) in &told.unanswered {
         let answer = again(server, key, body);
-        match answer.status {
-            202 => assert_eq!(answer.header("Idempotency-Replayed"), Some("true")),
-            // It is not known what became of it, or it never came; then its session is gone.
-            _ => assert!(
-                ["IDEMPOTENCY_CONFLICT", "SESSION_NOT_READY"].contains(&answer.json["error"]["code"].as_str().unwrap())
-            ),
-        }
+        // Done before, done now, or it is not known what became of it.
+        let code = answer.json["error"]["code"].as_str().unwrap_or_default();
+        assert!(answer.status == 202 || code == "IDEMPOTENCY_CONFLICT", "{answer:?}");
     }
 }
 
@@ -144,10 +140,7 @@ fn killed_again_and_again() {
         let told: Vec<Told> = writers.into_iter().map(|writer| writer.join().unwrap()).collect();
 
         server = Server::start_in(place.path(), &shared_images());
-        assert_eq!(server.get("/runtime/summary").expect(200).json["active_sessions"], 0, "round {round}");
-        for status in ["ready", "starting"] {
-            assert_eq!(server.get(&format!("/sessions?status={status}")).expect(200).text, "[]", "round {round}");
-        }
+        assert_eq!(server.get("/sessions?status=starting").expect(200).text, "[]", "round {round}");
         // Those too whose making was never answered.
         let sessions = server.get(&format!("/sessions?limit={}", WRITERS * 2)).expect(200).json;
         for session in sessions.as_array().unwrap() {

@@ -42,5 +42,6 @@ mod starvation;
 mod tidy;
 mod tls;
 mod typescript;
+mod upgrade;
 mod waiting;
 mod web;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Server, shared_images};
 
@@ -11,6 +11,9 @@ use crate::harness::{Server, shared_images};
 fn what_was_acknowledged_survives_a_kill() {
     let place = tempfile::tempdir().unwrap();
     let server = Server::start_in(place.path(), &shared_images());
+    let fleeting = json!({ "name": "fleeting", "settings": { "runtime": { "durability": "none" } } });
+    let fleeting = server.post("/templates", fleeting).expect(201).json;
+    let fleeting = server.session(fleeting["id"].as_str().unwrap());
     let template = server.template("kept", &["fs"]);
     let session = server.session(&template);
     let execution = server.eval(&session, "console.log('before'); 6 * 7");
@@ -18,14 +21,15 @@ fn what_was_acknowledged_survives_a_kill() {
     server.kill();
 
     let server = Server::start_in(place.path(), &shared_images());
-    assert_eq!(server.get("/templates").expect(200).json[0]["exposed_modules"], serde_json::json!(["fs"]));
+    assert_eq!(server.get("/templates").expect(200).json[0]["exposed_modules"], json!(["fs"]));
     let id = execution["id"].as_str().unwrap();
     assert_eq!(server.get(&format!("/executions/{id}")).expect(200).json, execution);
     assert_eq!(server.events(&execution), events);
-    assert_eq!(server.get("/runtime/summary").expect(200).json["active_sessions"], 0);
-    let row = server.get(&format!("/sessions/{session}")).expect(200).json;
+    let summary = server.get("/runtime/summary").expect(200).json;
+    assert_eq!(summary, json!({ "active_sessions": 1, "active_session_ids": [session] }));
+    let row = server.get(&format!("/sessions/{fleeting}")).expect(200).json;
     assert!(["closed", "crashed"].contains(&row["status"].as_str().unwrap()), "its heap is gone: {row}");
-    server.try_eval(&session, "1").expect_error(409, "SESSION_NOT_READY");
+    server.try_eval(&fleeting, "1").expect_error(409, "SESSION_NOT_READY");
     let next = server.session(&template);
     assert_eq!(server.value(&next, "1+1"), "2");
 }
@@ -55,7 +59,7 @@ fn nothing_is_left_running() {
         let run = {
             let (agent, url, busy) = (ureq::agent(), server.url.clone(), busy.clone());
             std::thread::spawn(move || {
-                let body = serde_json::json!({ "session_id": busy, "input": "console.log('on'); for (;;) {}" });
+                let body = json!({ "session_id": busy, "input": "console.log('on'); for (;;) {}" });
                 let _ = agent.post(format!("{url}/api/v1/executions/repl")).send(body.to_string());
             })
         };
@@ -64,7 +68,7 @@ fn nothing_is_left_running() {
             std::thread::spawn(move || {
                 let mut acknowledged = Vec::new();
                 while !done.load(Ordering::Relaxed) {
-                    let body = serde_json::json!({ "session_id": quick, "input": "console.log(1); 2" });
+                    let body = json!({ "session_id": quick, "input": "console.log(1); 2" });
                     let Ok(mut answer) = agent.post(format!("{url}/api/v1/executions/repl")).send(body.to_string())
                     else {
                         break;
@@ -94,7 +98,7 @@ fn a_server_that_stops_leaves_nothing_half_done() {
     let server = Server::start_with(place.path(), &shared_images(), &["--grace-ms", "100"]);
     let template = server.template("t", &[]);
     let (busy, idle) = (server.session(&template), server.session(&template));
-    let body = serde_json::json!({ "session_id": busy, "input": "console.log('begun'); for (;;) {}" }).to_string();
+    let body = json!({ "session_id": busy, "input": "console.log('begun'); for (;;) {}" }).to_string();
     let url = server.url.clone();
     let client = std::thread::spawn(move || {
         let mut answer = ureq::agent().post(format!("{url}/api/v1/executions/repl")).send(body).unwrap();
@@ -110,6 +114,7 @@ fn a_server_that_stops_leaves_nothing_half_done() {
     assert_eq!(server.get(&format!("/executions/{id}")).expect(200).json, answer);
     assert_eq!(server.events(&answer)[1]["payload"]["text"], "begun", "what was printed is kept");
     for session in [busy, idle] {
-        assert_eq!(server.get(&format!("/sessions/{session}")).expect(200).json["status"], "closed");
+        assert_eq!(server.get(&format!("/sessions/{session}")).expect(200).json["status"], "ready");
+        assert_eq!(server.value(&session, "1"), "1");
     }
 }

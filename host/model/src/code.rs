@@ -53,6 +53,8 @@ codes! {
     CheckpointNotFound = "CHECKPOINT_NOT_FOUND",
     /// The image that the session runs on is gone.
     ImageGone = "IMAGE_GONE",
+    /// The session can't be moved to another image: a hook of it failed.
+    MigrateFailed = "MIGRATE_FAILED",
     /// A file is no session that this server exported, or one with the same key.
     SnapshotRefused = "SNAPSHOT_REFUSED",
     /// This server neither exports nor imports sessions: it has no key for that.

@@ -8,6 +8,8 @@ use crate::host::Host;
 
 const INTERFACE: &str = "vm:session/guest@0.1.0";
 const STATE: &str = "vm:session/state@0.1.0";
+/// All that every image exports.
+pub(crate) const INTERFACES: [&str; 2] = [INTERFACE, STATE];
 
 #[derive(ComponentType, Lift, Clone, Copy, Debug, PartialEq, Eq)]
 #[component(enum)]
@@ -202,6 +204,18 @@ impl Guest {
         Ok(resume.call(store, (ticket, value_max))?.0)
     }
 
+    /// Whether all that is called later is there, and takes and answers what it is called with.
+    pub(crate) fn check(&self, store: &mut Store<Host>, exports: &Exports) -> wasmtime::Result<()> {
+        let instance = &self.instance;
+        instance.get_typed_func::<(u32, u32), (Outcome,)>(&mut *store, exports.resume)?;
+        instance.get_typed_func::<(&[u32],), ()>(&mut *store, exports.abandon)?;
+        instance.get_typed_func::<(u64, &[u32]), ()>(&mut *store, exports.refresh)?;
+        instance.get_typed_func::<(&str, Option<&str>, u32), (Outcome,)>(&mut *store, exports.wake)?;
+        let (instance, write) = &self.memory(&mut *store, exports)?.write;
+        instance.get_typed_func::<(&[u8],), ()>(&mut *store, write)?;
+        Ok(())
+    }
+
     /// Gives up what waits for its promise, and tickets.
     pub(crate) fn abandon(&self, store: &mut Store<Host>, exports: &Exports, tickets: &[u32]) -> wasmtime::Result<()> {
         let abandon = self.instance.get_typed_func::<(&[u32],), ()>(&mut *store, exports.abandon)?;
@@ -289,7 +303,12 @@ impl Memory {
 
     /// All of it, not copied.
     pub(crate) fn bytes(&self, store: &mut Store<Host>) -> wasmtime::Result<WasmList<u8>> {
-        Ok(self.memory.call(store, ())?.0)
+        // The bound of a host call is meant for what is copied.
+        let bound = store.hostcall_fuel();
+        store.set_hostcall_fuel(usize::MAX);
+        let list = self.memory.call(&mut *store, ());
+        store.set_hostcall_fuel(bound);
+        Ok(list?.0)
     }
 
     /// Writes at an address.

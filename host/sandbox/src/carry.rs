@@ -1,15 +1,15 @@
 //! Stored heaps that go elsewhere: under other names, whole again where a chain has become long, and to other installations.
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::error::Error;
+use crate::base::{Base, hash, with_pristine};
 use crate::image::Image;
 use crate::limits::wasm_memory_bytes;
 use crate::snapshot::{
-    self, Base, DEPTH_MAX, HEADER_BYTES_MAX, Header, ONE_PRISTINE, PAGE, PAGES_PER_WASM_PAGE, RestoreError, SEAL_LEN,
-    Snapshot, SnapshotKey, Whole, compress, decompress, hash, read, sealed, write,
+    self, DEPTH_MAX, HEADER_BYTES_MAX, Header, PAGE, PAGES_PER_WASM_PAGE, RestoreError, SEAL_LEN, Snapshot,
+    SnapshotKey, Whole, compress, decompress, read, sealed, write,
 };
 use crate::tickets::SavedTickets;
 
@@ -106,38 +106,35 @@ impl Image {
             [] => None,
             chain => Some(Whole::read(self.key(), self.hash(), chain, usize::MAX)?),
         };
-        if let Some(whole) = &whole {
-            self.bases.of(self)?.fits(&whole.header)?;
+        if whole.as_ref().is_some_and(|whole| whole.header.component != self.digest()) {
+            return Err(RestoreError::OtherImage);
         }
-        let _one = ONE_PRISTINE.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut pristine = self.pristine()?;
-        let memory = pristine.memory()?;
-        let store = &mut pristine.inner.store;
-        let mut header = Header {
-            memory_pages: memory.pages(store).map_err(Error::from)?,
-            stack_pointer: memory.stack_pointer(store).map_err(Error::from)?,
-            base: None,
-            runs: Vec::new(),
-            tickets: SavedTickets::default(),
-            states: BTreeMap::new(),
-        };
-        let list = memory.bytes(store).map_err(Error::from)?;
-        let memory = list.as_le_slice(&*store);
-        let mut pages: BTreeMap<u32, &[u8]> = (0..).zip(memory.chunks_exact(PAGE)).skip(first as usize).collect();
-        if let Some(whole) = &whole {
-            header = Header {
+        let carried = with_pristine(self, |pristine| {
+            let memory = pristine.memory()?;
+            let store = &mut pristine.inner.store;
+            let mut header = Header {
+                memory_pages: memory.pages(store)?,
+                stack_pointer: memory.stack_pointer(store)?,
+                component: 0,
                 runs: Vec::new(),
-                tickets: whole.header.tickets.clone(),
-                states: whole.header.states.clone(),
-                ..whole.header
+                tickets: SavedTickets::default(),
+                states: BTreeMap::new(),
             };
-            for (first, bytes) in whole.pieces() {
+            let list = memory.bytes(store)?;
+            let memory = list.as_le_slice(&*store);
+            let mut pages: BTreeMap<u32, &[u8]> = (0..).zip(memory.chunks_exact(PAGE)).skip(first as usize).collect();
+            if let Some(Whole { header: last, .. }) = &whole {
+                header.memory_pages = last.memory_pages;
+                (header.tickets, header.states) = (last.tickets.clone(), last.states.clone());
+            }
+            for (first, bytes) in whole.iter().flat_map(Whole::pieces) {
                 pages.extend((first..).zip(bytes.chunks_exact(PAGE)));
             }
-        }
-        pages.retain(|_, bytes| **bytes != ZERO);
-        (header.runs, header.base) = (runs(pages.keys().copied()), None);
-        Ok(compress(&write(&header, pages.into_values())?)?)
+            pages.retain(|_, bytes| **bytes != ZERO);
+            header.runs = runs(pages.keys().copied());
+            compress(&write(&header, pages.into_values())?)
+        });
+        Ok(carried?)
     }
 
     /// What [`Image::carry_out`] made, as a stored heap of this image, which only needs to have the same guest. `mem_mb`: what
@@ -159,7 +156,7 @@ impl Image {
         let numbers = header.runs.iter().flat_map(|&(first, count)| first..first + count);
         let there: BTreeMap<u32, &[u8]> = numbers.zip(data.chunks_exact(PAGE)).collect();
         let kept = differing(base, &there);
-        let header = Header { runs: runs(kept.keys().copied()), base: Some(base.print), ..header };
+        let header = Header { runs: runs(kept.keys().copied()), component: self.digest(), ..header };
         let raw = write(&header, kept.into_values())?;
         whole_of(self.key(), self.hash(), id, &header.runs, &header.tickets, &raw)
     }
@@ -318,14 +315,16 @@ mod tests {
         let (sandbox, _) = run(&first, sandbox, "var map = new Map([[{}, 1]])");
         let mut chain = Chain::new();
         drop((stored(&first, sandbox, &mut chain), first));
-        let compiled = |name: &std::fs::DirEntry| name.path().extension().is_some_and(|found| found == "cwasm");
-        for entry in std::fs::read_dir(dir.path()).unwrap().flatten().filter(compiled) {
+        let is_of_image = |name: &std::fs::DirEntry| {
+            name.path().extension().is_some_and(|found| found == "cwasm" || found == "component")
+        };
+        for entry in std::fs::read_dir(dir.path()).unwrap().flatten().filter(is_of_image) {
             std::fs::remove_file(entry.path()).unwrap();
         }
         let again = engine(dir.path());
         let image = bare(&again);
         let refused =
             on_thread(&again, move || [image.resume(Setup::default(), &chain).err(), image.carry_out(&chain).err()]);
-        assert!(refused.iter().all(|error| matches!(error, Some(RestoreError::Damaged(_)))), "{refused:?}");
+        assert!(refused.iter().all(|error| matches!(error, Some(RestoreError::OtherImage))), "{refused:?}");
     }
 }

@@ -1,10 +1,10 @@
 //! The engine of a process: compiler, pool of slots, guest threads, images.
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
 use model::ModuleName;
 use tokio::runtime::{Handle, Runtime};
@@ -16,8 +16,8 @@ use crate::Registry;
 use crate::carry;
 use crate::error::Error;
 use crate::host::Surroundings;
-use crate::image::{Builder, ForeignError, Image, Portable, Recipe};
-use crate::library::Library;
+use crate::image::{Builder, ForeignError, Image, ImageFiles, Portable, Recipe};
+use crate::images::Images;
 use crate::limits::wasm_memory_bytes;
 use crate::modules::{self, Module};
 use crate::sandbox::Ran;
@@ -26,12 +26,8 @@ use crate::snapshot::{RestoreError, Snapshot};
 use crate::threads::{Threads, WASM_STACK_BYTES};
 use crate::turn::Turn;
 
-/// Images that stay in memory although no session uses them.
-const IMAGES_KEPT: usize = 32;
-/// For how long a library's failure is the answer to whoever asks for the same image.
-const FAILURE_TIME: Duration = Duration::from_secs(30);
-/// Failures that are remembered; past that the oldest ones are forgotten. One is some 100 KiB at most.
-const FAILURES_KEPT: usize = 256;
+/// Images on the disk unless told otherwise, bytes.
+const DISK_BYTES: u64 = 4 << 30;
 /// With [`Config::epochs`]: how often running code looks up.
 const EPOCH_TICK: Duration = Duration::from_millis(10);
 /// Threads that asynchronous host calls share while they wait.
@@ -48,6 +44,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Sandboxes that can be live at once: slots of the pool.
     pub sessions_max: u32,
+    /// Images in the data directory, bytes: past that those go that nobody needs, those first that were used longest ago.
+    pub images_bytes_max: u64,
     /// Largest `mem_mb` of any session, MiB. Sizes the slots (address space, not memory).
     pub mem_mb_max: u32,
     /// Threads that guests run on.
@@ -67,6 +65,7 @@ impl Default for Config {
         Config {
             data_dir: PathBuf::new(),
             sessions_max: 1_000,
+            images_bytes_max: DISK_BYTES,
             mem_mb_max: 256,
             threads: (4 * cores).max(8),
             epochs: false,
@@ -74,6 +73,26 @@ impl Default for Config {
             policy: Policy::default(),
         }
     }
+}
+
+/// What tells which images stored sessions need; None: that is not known now.
+type Needed = Box<dyn Fn() -> Option<HashSet<String>> + Send + Sync>;
+
+/// An image of the data directory.
+#[derive(Clone, Debug)]
+pub struct StoredImage {
+    /// Its content hash.
+    pub hash: String,
+    /// Bytes of the compiled code. None: that is gone, and the next use makes it again.
+    pub artifact_bytes: Option<u64>,
+    /// Bytes of what it was compiled from. None: that is gone, and the image goes with the artifact.
+    pub component_bytes: Option<u64>,
+    /// When it was built, as far as that is known.
+    pub created_at: Option<SystemTime>,
+    /// When it was last read or written.
+    pub used_at: Option<SystemTime>,
+    /// It was built with this guest and this compiler. None: that can't be read.
+    pub of_this_engine: Option<bool>,
 }
 
 /// A handle to the engine; cloning is cheap. The last one to go stops the threads.
@@ -85,6 +104,8 @@ struct Inner {
     builder: Builder,
     registry: Registry,
     images: Images,
+    images_bytes_max: u64,
+    needed: OnceLock<Needed>,
     threads: Threads,
     slots: Arc<Slots>,
     _epochs: Option<EpochThread>,
@@ -112,7 +133,46 @@ impl Engine {
         };
         let registry = Registry::new(config.modules, bare.builtins(), bare.globals());
         let threads = Threads::start(config.threads)?;
-        Ok(Engine(Arc::new(Inner { policy, builder, registry, images, threads, slots, _epochs: epochs, work })))
+        let (needed, images_bytes_max) = (OnceLock::new(), config.images_bytes_max);
+        Ok(Engine(Arc::new(Inner {
+            policy,
+            builder,
+            registry,
+            images,
+            images_bytes_max,
+            needed,
+            threads,
+            slots,
+            _epochs: epochs,
+            work,
+        })))
+    }
+
+    /// Keeps the images that stored sessions need: `needed` answers their hashes when room has to be made, and may block.
+    /// From then on no process removes images from this data directory without such a list. Once an engine; the first one
+    /// counts.
+    pub fn keep_images(
+        &self,
+        needed: impl Fn() -> Option<HashSet<String>> + Send + Sync + 'static,
+    ) -> Result<(), Error> {
+        self.0.builder.disk().keep()?;
+        // Told twice, it keeps to the first.
+        drop(self.0.needed.set(Box::new(needed)));
+        Ok(())
+    }
+
+    /// The images of the data directory, by hash. Blocks: it looks at each file.
+    pub fn stored_images(&self) -> Vec<StoredImage> {
+        let files = self.0.builder.disk().images();
+        let image = |(hash, files): (String, ImageFiles)| StoredImage {
+            of_this_engine: self.0.builder.is_of_this_engine(&hash),
+            artifact_bytes: files.artifact,
+            component_bytes: files.component,
+            created_at: files.created_at,
+            used_at: files.used_at,
+            hash,
+        };
+        files.into_iter().map(image).collect()
     }
 
     /// Which modules exist.
@@ -131,7 +191,7 @@ impl Engine {
         let (modules, hash) = self.identify(recipe)?;
         match self.0.images.at_hand(&hash, |hash| self.0.builder.stored(hash, &modules))? {
             Some(image) => Ok(image),
-            None => self.0.images.get(&hash, |hash| self.0.builder.image(hash, &modules, &recipe.libraries)),
+            None => self.0.made(&hash, |hash| self.0.builder.image(hash, &modules, &recipe.libraries)),
         }
     }
 
@@ -142,32 +202,50 @@ impl Engine {
         self.0.images.at_hand(&hash, |hash| self.0.builder.stored(hash, &modules))
     }
 
-    /// The image of that hash, with these modules, if it is in memory or in the data directory. Takes milliseconds, or a
-    /// second if it was compiled by another version.
+    /// The image of that hash, with these modules, if it is in memory or compiled in the data directory. Takes milliseconds.
+    /// [`Error::ImageGone`]: it is for other interfaces than this version's.
     pub fn stored_image(&self, hash: &str, modules: &[ModuleName]) -> Result<Option<Arc<Image>>, Error> {
-        let (modules, _) = self.identify(&Recipe { modules: modules.to_vec(), libraries: Vec::new() })?;
+        let modules = self.modules_of(modules)?;
         let image = self.0.images.at_hand(hash, |hash| self.0.builder.stored(hash, &modules))?;
         // One in memory is linked with its own, whatever was asked for.
-        Ok(image.filter(|image| names(image.modules()).eq(names(&modules))))
+        let image = image.filter(|image| names(image.modules()).eq(names(&modules)));
+        image.map(|image| image.check().map(|()| image)).transpose()
     }
 
-    /// An image with its component, for another installation. Blocks: for milliseconds where the data directory has it, else as
-    /// long as it takes to make it again. `libraries`: those of its recipe, where they are at hand. None: there is none, and
-    /// what can be made is another one.
-    pub fn portable(&self, image: &Image, libraries: Option<&[Library]>) -> Result<Option<Portable>, Error> {
-        self.0.builder.portable(image, libraries)
+    /// The same, compiled again from its component if that has to be: where its artifact is gone or another version's. Takes
+    /// as long as compiling does. [`Error::ImageGone`]: the component is not there either, or as above.
+    pub fn image_again(&self, hash: &str, modules: &[ModuleName]) -> Result<Arc<Image>, Error> {
+        if let Some(image) = self.stored_image(hash, modules)? {
+            return Ok(image);
+        }
+        let modules = self.modules_of(modules)?;
+        let image = self.0.made(hash, |hash| self.0.builder.again(hash, &modules))?;
+        image.check().map(|()| image)
+    }
+
+    /// The modules of an image that was made before. [`Error::ImageGone`]: this version has not all of them.
+    fn modules_of(&self, names: &[ModuleName]) -> Result<Vec<&'static Module>, Error> {
+        let gone = |refusal: crate::Refusal| {
+            Error::ImageGone(format!("there is no module {} any more", refusal.module).into())
+        };
+        self.look_up(names).map_err(gone)
+    }
+
+    /// An image's component, for another installation. Reads the data directory. None: it is not there.
+    pub fn portable(&self, image: &Image) -> Result<Option<Portable>, Error> {
+        self.0.builder.portable(image)
     }
 
     /// The image of a component from another installation, linked with these modules. To be called only once it is known that
     /// the operator vouches for it. Blocks for about a second, or for milliseconds where it came before.
     pub fn foreign_image(&self, portable: &Portable, modules: &[ModuleName]) -> Result<Arc<Image>, ForeignError> {
-        let (modules, _) = self.identify(&Recipe { modules: modules.to_vec(), libraries: Vec::new() })?;
+        let modules = self.modules_of(modules)?;
         let hash = Builder::foreign_hash(portable, &modules);
         if let Some(image) = self.0.images.at_hand(&hash, |hash| self.0.builder.stored(hash, &modules))? {
             return Ok(image);
         }
         let mut unusable = None;
-        let image = self.0.images.get(&hash, |hash| {
+        let image = self.0.made(&hash, |hash| {
             self.0.builder.foreign(hash, portable, &modules).map_err(|error| match error {
                 ForeignError::Other(error) => error,
                 error => {
@@ -190,12 +268,17 @@ impl Engine {
 
     /// The modules of a recipe, in order, and its content hash.
     fn identify(&self, recipe: &Recipe) -> Result<(Vec<&'static Module>, String), Error> {
-        let look_up = |name: &ModuleName| self.0.registry.look_up(name.as_str());
-        let mut modules = recipe.modules.iter().map(look_up).collect::<Result<Vec<_>, _>>()?;
-        modules.sort_by_key(|module| module.name);
-        modules.dedup_by_key(|module| module.name);
+        let modules = self.look_up(&recipe.modules)?;
         let hash = self.0.builder.hash(&modules, &recipe.libraries);
         Ok((modules, hash))
+    }
+
+    fn look_up(&self, names: &[ModuleName]) -> Result<Vec<&'static Module>, crate::Refusal> {
+        let look_up = |name: &ModuleName| self.0.registry.look_up(name.as_str());
+        let mut modules = names.iter().map(look_up).collect::<Result<Vec<_>, _>>()?;
+        modules.sort_by_key(|module| module.name);
+        modules.dedup_by_key(|module| module.name);
+        Ok(modules)
     }
 
     /// A stored heap under other names: snapshots without pages that build on it, or on a whole one, which is the first of
@@ -259,6 +342,34 @@ impl Engine {
 
 fn names<'a>(modules: &'a [&'static Module]) -> impl Iterator<Item = &'static str> + use<'a> {
     modules.iter().map(|module| module.name)
+}
+
+impl Inner {
+    /// The image that `make` makes, once for all who ask meanwhile; then room is made for it on the disk.
+    fn made(&self, hash: &str, make: impl FnOnce(&str) -> Result<Image, Error>) -> Result<Arc<Image>, Error> {
+        self.images.get(hash, |hash| {
+            let image = make(hash)?;
+            self.prune();
+            Ok(image)
+        })
+    }
+
+    fn prune(&self) {
+        let needed = self.needed.get();
+        if needed.is_none() && self.builder.disk().is_kept() {
+            return;
+        }
+        // No image comes into memory from the disk meanwhile. So one that is in use is in memory now or is being made, or else
+        // what is stored of its session says that it is needed, which is asked after that.
+        let _loading = self.images.loading();
+        self.builder.prune(self.images_bytes_max, || {
+            let mut in_use = self.images.in_use();
+            if let Some(needed) = needed {
+                in_use.extend(needed()?);
+            }
+            Some(in_use)
+        });
+    }
 }
 
 fn configure(config: &Config, pool: bool) -> wasmtime::Result<wasmtime::Config> {
@@ -340,99 +451,6 @@ impl Slots {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.0.live.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// One build of an image, which all who ask for it meanwhile wait for.
-type Build = Arc<OnceLock<Result<Arc<Image>, Error>>>;
-
-/// Images by hash. Sessions keep theirs alive; beyond that the last few stay.
-#[derive(Default)]
-struct Images {
-    state: Mutex<ImagesState>,
-    /// Held while one is read from the disk, so that it is read once.
-    loading: Mutex<()>,
-}
-
-#[derive(Default)]
-struct ImagesState {
-    building: HashMap<String, Build>,
-    known: HashMap<String, Weak<Image>>,
-    kept: VecDeque<Arc<Image>>,
-    /// Oldest first.
-    failures: VecDeque<(Instant, String, Error)>,
-}
-
-impl ImagesState {
-    fn known(&self, hash: &str) -> Result<Option<Arc<Image>>, Error> {
-        if let Some(image) = self.known.get(hash).and_then(Weak::upgrade) {
-            return Ok(Some(image));
-        }
-        let failed = self.failures.iter().find(|(at, failed, _)| failed == hash && at.elapsed() < FAILURE_TIME);
-        failed.map_or(Ok(None), |(_, _, error)| Err(error.clone()))
-    }
-
-    fn keep(&mut self, hash: &str, image: &Arc<Image>) {
-        self.known.retain(|_, image| image.strong_count() > 0);
-        self.known.insert(hash.to_owned(), Arc::downgrade(image));
-        self.kept.push_back(image.clone());
-        if self.kept.len() > IMAGES_KEPT {
-            self.kept.pop_front();
-        }
-    }
-
-    fn failed(&mut self, hash: &str, error: &Error) {
-        self.failures.retain(|(at, failed, _)| failed != hash && at.elapsed() < FAILURE_TIME);
-        if self.failures.len() >= FAILURES_KEPT {
-            self.failures.pop_front();
-        }
-        self.failures.push_back((Instant::now(), hash.to_owned(), error.clone()));
-    }
-}
-
-impl Images {
-    fn state(&self) -> MutexGuard<'_, ImagesState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The image in memory, else the one that `load` finds.
-    fn at_hand(
-        &self,
-        hash: &str,
-        load: impl FnOnce(&str) -> Result<Option<Image>, Error>,
-    ) -> Result<Option<Arc<Image>>, Error> {
-        if let Some(image) = self.state().known(hash)? {
-            return Ok(Some(image));
-        }
-        let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(image) = self.state().known(hash)? {
-            return Ok(Some(image));
-        }
-        let Some(image) = load(hash)?.map(Arc::new) else { return Ok(None) };
-        self.state().keep(hash, &image);
-        Ok(Some(image))
-    }
-
-    fn get(&self, hash: &str, build: impl FnOnce(&str) -> Result<Image, Error>) -> Result<Arc<Image>, Error> {
-        let slot = {
-            let mut state = self.state();
-            if let Some(image) = state.known(hash)? {
-                return Ok(image);
-            }
-            state.building.entry(hash.to_owned()).or_default().clone()
-        };
-        let built = slot.get_or_init(|| build(hash).map(Arc::new)).clone();
-        let mut state = self.state();
-        // Whoever comes first clears the place; a fault of ours is tried again by whoever asks next.
-        if state.building.get(hash).is_some_and(|current| Arc::ptr_eq(current, &slot)) {
-            state.building.remove(hash);
-            match &built {
-                Ok(image) => state.keep(hash, image),
-                Err(error @ Error::Library { .. }) => state.failed(hash, error),
-                Err(_) => {}
-            }
-        }
-        built
     }
 }
 

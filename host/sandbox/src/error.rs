@@ -33,6 +33,9 @@ pub enum Error {
         /// The limit, MiB.
         mem_mb: u32,
     },
+    /// The image of a stored session is not there, or not for the interfaces of this version. The text is for the log.
+    #[error("the image is gone: {0}")]
+    ImageGone(Arc<str>),
     /// Every slot of the pool is taken.
     #[error("all {max} session slots are in use")]
     SessionLimit {
@@ -52,6 +55,7 @@ impl Error {
             Error::Library { .. } => ErrorCode::LibraryFailed,
             Error::Grant { .. } => ErrorCode::ValidationError,
             Error::TooSmall { .. } => ErrorCode::StartupFailed,
+            Error::ImageGone(_) => ErrorCode::ImageGone,
             Error::SessionLimit { .. } => ErrorCode::SessionLimit,
             Error::Internal(_) => ErrorCode::Internal,
         }

@@ -2,6 +2,7 @@
 //!
 //! This crate is the only user of wasmtime. What a script can reach is decided here, when an image is linked: a module
 //! that is not in the [`Recipe`] is no import of the compiled component, so there is nothing to call.
+mod base;
 mod bindings;
 mod carry;
 mod control;
@@ -9,6 +10,7 @@ mod engine;
 mod error;
 mod host;
 mod image;
+mod images;
 mod library;
 mod limits;
 mod machine;
@@ -16,6 +18,7 @@ mod modules;
 mod pagemap;
 mod registry;
 mod resolve;
+mod room;
 mod root;
 mod sandbox;
 mod services;
@@ -26,7 +29,7 @@ mod turn;
 mod typescript;
 
 pub use carry::carried_bytes_max;
-pub use engine::{Config, Engine};
+pub use engine::{Config, Engine, StoredImage};
 pub use error::Error;
 pub use image::{COMPONENT_BYTES_MAX, ForeignError, Format, Image, ImageFacts, LibraryFacts, Origin, Portable, Recipe};
 pub use library::{Library, Package, PackageFormat};

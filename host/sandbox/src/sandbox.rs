@@ -210,18 +210,24 @@ impl Sandbox {
 }
 
 impl Inner {
-    pub(crate) fn eval(&mut self, script: Script<'_>) -> wasmtime::Result<bindings::Outcome> {
-        let limits = *self.store.data().meter.limits();
-        let value_max = self.value_max();
-        if !self.started {
-            // What the snapshot froze is fresh again before the first line of JavaScript runs.
-            let seed = rand::rng().random();
-            self.guest.start(&mut self.store, seed, js_heap_bytes(limits.mem_mb) as u64, JS_STACK_BYTES)?;
-            self.started = true;
-            if !self.store.data().console_wanted {
-                self.guest.eval(&mut self.store, "delete globalThis.console", "<start>", bindings::Mode::Script, 64)?;
-            }
+    /// What the image froze is fresh again before the first line of JavaScript runs.
+    pub(crate) fn begins(&mut self) -> wasmtime::Result<()> {
+        if self.started {
+            return Ok(());
         }
+        let mem_mb = self.store.data().meter.limits().mem_mb;
+        let seed = rand::rng().random();
+        self.guest.start(&mut self.store, seed, js_heap_bytes(mem_mb) as u64, JS_STACK_BYTES)?;
+        self.started = true;
+        if !self.store.data().console_wanted {
+            self.guest.eval(&mut self.store, "delete globalThis.console", "<start>", bindings::Mode::Script, 64)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn eval(&mut self, script: Script<'_>) -> wasmtime::Result<bindings::Outcome> {
+        let value_max = self.value_max();
+        self.begins()?;
         self.leftovers()?;
         if !script.prologue.is_empty() {
             let name = "<prologue>";

@@ -6,13 +6,13 @@
 //! snapshot that it builds on, so that no part of a chain can be changed, left out or taken from another.
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
-use twox_hash::XxHash3_64;
 use uuid::Uuid;
 
+use crate::base::{Base, hash};
 use crate::bindings::Memory;
 use crate::error::Error;
 use crate::image::Image;
@@ -76,6 +76,9 @@ pub enum RestoreError {
     /// A part of it was changed, is missing, or is another installation's.
     #[error("the stored heap is damaged: {0}")]
     Damaged(&'static str),
+    /// It builds on another image of the same content: one was built again, and what its libraries did was not the same.
+    #[error("its image was built again, and is not as it was")]
+    OtherImage,
     /// Starting its image failed.
     #[error(transparent)]
     Start(#[from] Error),
@@ -87,22 +90,12 @@ pub(crate) struct Header {
     /// WebAssembly pages.
     pub(crate) memory_pages: u32,
     pub(crate) stack_pointer: u32,
-    /// [`Base::print`] of the image that the pages that do not follow are as; of a whole one for elsewhere, none.
-    #[serde(default)]
-    pub(crate) base: Option<u64>,
+    /// Digest of the image's component.
+    pub(crate) component: u64,
     /// Pages that follow: the first, and how many, each.
     pub(crate) runs: Vec<(u32, u32)>,
     pub(crate) tickets: SavedTickets,
     pub(crate) states: BTreeMap<String, serde_json::Value>,
-}
-
-/// Hashes of an image's own memory, so that pages that are as the image has them are not stored.
-pub(crate) struct Base {
-    pub(crate) hashes: Vec<u64>,
-    /// Of all of them: an image that is built again has seeds and a clock of its own in it, and is another.
-    pub(crate) print: u64,
-    zero: u64,
-    pub(crate) stack_pointer: u32,
 }
 
 /// What is known of the last snapshot of a live heap.
@@ -116,66 +109,14 @@ pub(crate) struct Past {
     pages: Vec<(u32, u64)>,
 }
 
-pub(crate) fn hash(page: &[u8]) -> u64 {
-    // Not against forgery: a heap that collides with itself harms nobody but its own session.
-    XxHash3_64::oneshot(page)
-}
-
-impl Base {
-    fn of(memory: &[u8], stack_pointer: u32) -> Base {
-        let hashes: Vec<u64> = memory.chunks_exact(PAGE).map(hash).collect();
-        let print = hash(&hashes.iter().flat_map(|hash| hash.to_le_bytes()).collect::<Vec<u8>>());
-        Base { hashes, print, zero: hash(&[0; PAGE]), stack_pointer }
-    }
-
-    /// Whether a heap is of this very image, and not of one that was made of the same and differs in its own memory.
-    pub(crate) fn fits(&self, header: &Header) -> Result<(), RestoreError> {
-        let same = header.stack_pointer == self.stack_pointer && header.base.is_none_or(|print| print == self.print);
-        if same { Ok(()) } else { Err(RestoreError::Damaged("it is of another image, or of another build of it")) }
-    }
-
-    pub(crate) fn get(&self, page: u32) -> u64 {
-        self.hashes.get(page as usize).copied().unwrap_or(self.zero)
-    }
-
-    /// Pages below this one are the dead part of the shadow stack.
-    pub(crate) fn first_page(&self) -> u32 {
-        self.stack_pointer / PAGE as u32
-    }
-}
-
-/// The image's [`Base`], made when it is first needed from a heap that never ran. There is room in the pool for one such
-/// heap beyond the sessions.
-#[derive(Default)]
-pub(crate) struct Bases(OnceLock<Base>);
-
-pub(crate) static ONE_PRISTINE: Mutex<()> = Mutex::new(());
-
-impl Bases {
-    pub(crate) fn of(&self, image: &Arc<Image>) -> Result<&Base, Error> {
-        if let Some(base) = self.0.get() {
-            return Ok(base);
-        }
-        let _one = ONE_PRISTINE.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(base) = self.0.get() {
-            return Ok(base);
-        }
-        let mut pristine = image.pristine()?;
-        let memory = pristine.memory()?;
-        let store = &mut pristine.inner.store;
-        let stack_pointer = memory.stack_pointer(store)?;
-        let bytes = memory.bytes(store)?;
-        let base = Base::of(bytes.as_le_slice(&*store), stack_pointer);
-        Ok(self.0.get_or_init(|| base))
-    }
-}
-
 impl Sandbox {
     /// The heap as it is now, as far as it changed since the last one; all of it when that has become cheaper to read.
     /// Call it on a guest thread. The next one builds on this unless [`Sandbox::not_stored`] says that this was lost.
     pub fn snapshot(&mut self, id: Uuid) -> Result<Snapshot, Error> {
         let memory = self.memory()?;
         let inner = &mut *self.inner;
+        // What is brought back has begun.
+        inner.begins()?;
         let base = inner.image.bases.of(&inner.image)?;
         let memory_pages = memory.pages(&mut inner.store)?;
         let stack_pointer = memory.stack_pointer(&mut inner.store)?;
@@ -192,7 +133,8 @@ impl Sandbox {
         let before: &[(u32, u64)] = inner.past.as_ref().map_or(&[], |past| &past.pages);
         let Changes { pages, runs } = changes(bytes, base, before, full);
         let count = runs.iter().map(|(_, count)| count).sum();
-        let header = Header { memory_pages, stack_pointer, base: Some(base.print), runs, tickets, states };
+        let component = inner.image.digest();
+        let header = Header { memory_pages, stack_pointer, component, runs, tickets, states };
         let timer_due = header.tickets.next_due();
         let at = |page: u32| page as usize * PAGE;
         let raw = write(&header, header.runs.iter().map(|&(first, count)| &bytes[at(first)..at(first + count)]))?;
@@ -430,12 +372,17 @@ impl Image {
     pub fn resume(self: &Arc<Self>, setup: Setup, chain: &[(Uuid, Vec<u8>)]) -> Result<Sandbox, RestoreError> {
         let raw_max = wasm_memory_bytes(setup.settings.limits.mem_mb) + HEADER_BYTES_MAX + 4;
         let whole = Whole::read(self.key(), self.hash(), chain, raw_max)?;
+        if whole.header.component != self.digest() {
+            return Err(RestoreError::OtherImage);
+        }
         let mut sandbox = self.start(setup)?;
         let memory = sandbox.memory()?;
         let inner = &mut *sandbox.inner;
         let base = inner.image.bases.of(&inner.image)?;
-        base.fits(&whole.header)?;
-        let Header { memory_pages, tickets, states, .. } = &whole.header;
+        let Header { memory_pages, stack_pointer, tickets, states, .. } = &whole.header;
+        if *stack_pointer != base.stack_pointer {
+            return Err(RestoreError::Damaged("it is of another image"));
+        }
         let max = inner.store.data().memory.bytes_max;
         if !memory.grow_to(&mut inner.store, *memory_pages).map_err(Error::from)? {
             return Err(

@@ -117,7 +117,9 @@ impl Sandbox {
         let inner = &mut *self.inner;
         inner.store.data_mut().begin(stop, Some(events));
         let value_max = inner.value_max();
-        let answer = inner.guest.wake(&mut inner.store, &inner.image.exports, (event, data), value_max);
+        let begun = inner.begins();
+        let answer =
+            begun.and_then(|()| inner.guest.wake(&mut inner.store, &inner.image.exports, (event, data), value_max));
         self.go_on(answer)
     }
 

@@ -1,4 +1,5 @@
 //! A server: store, engine and registry, and how they start and stop.
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -71,12 +72,15 @@ impl App {
         let engine = sandbox::Engine::new(sandbox::Config {
             data_dir: config.data_dir.clone(),
             sessions_max: config.sessions_max,
+            images_bytes_max: config.images_bytes_max,
             mem_mb_max: config.ceiling.mem_mb,
             threads: config.threads.unwrap_or(defaults.threads),
             epochs: config.epochs,
             policy,
             ..defaults
         })?;
+        let asked = store.clone();
+        engine.keep_images(move || images_needed(&asked))?;
         let libraries = Libraries::new(config.library_cache.clone());
         let secrets = Secrets::open(store.clone(), &config.data_dir).map_err(StartError::Secrets)?;
         let registry =
@@ -124,6 +128,17 @@ impl App {
             connections.abort();
         }
         Ok(())
+    }
+}
+
+/// The images that stored sessions need, by hash. None: the database does not say, so that none may go. Blocks.
+fn images_needed(store: &store::Store) -> Option<HashSet<String>> {
+    match pollster::block_on(store.images_needed()) {
+        Ok(needed) => Some(needed.into_iter().map(|need| need.image).collect()),
+        Err(error) => {
+            tracing::warn!(%error, "no image is removed: the database does not say which are needed");
+            None
+        }
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Config {
     pub check: Check,
     /// Compiled images and their key.
     pub data_dir: PathBuf,
+    /// What images may take in the data directory, bytes; those that sessions need stay all the same.
+    pub images_bytes_max: u64,
     /// Files of libraries.
     pub library_cache: PathBuf,
     /// Directories that worktrees may lie in. None: any directory, which only a server on the loopback offers.

@@ -11,6 +11,9 @@ use crate::run::Runner;
 /// Checkpoints between two looks at what may go.
 pub(crate) const PRUNED_EVERY: u32 = 8;
 
+/// What scripts are told that want a checkpoint meanwhile.
+pub(crate) const MOVES: &str = "the session is being moved to another image";
+
 /// How a session is kept.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Keep {
@@ -18,6 +21,8 @@ pub(crate) struct Keep {
     /// Its timers go on between executions, and wake it.
     pub(crate) background: bool,
     pub(crate) retention: Retention,
+    /// It is being moved to another image: its new heap is stored when it is complete and not before.
+    pub(crate) moves: bool,
 }
 
 impl Keep {
@@ -57,6 +62,11 @@ impl Runner {
         execution: Option<ExecutionId>,
     ) -> Option<(H, Result<CheckpointId, Fault>)> {
         let keep = self.place.keep;
+        if keep.moves {
+            let mut heap = heap;
+            heap.sandbox().checkpointed(Err(MOVES.to_owned()));
+            return Some((heap, Err(Fault::internal(MOVES))));
+        }
         let (mut heap, taken) = self
             .engine
             .call(move || {

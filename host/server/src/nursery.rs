@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use model::{CheckpointKind, Durability, ErrorCode, LibraryName, Limits, Payload, SessionId, Settings, TenantId};
 use sandbox::{Engine, Image, Library, Outcome, Ran, Recipe, RestoreError, Root, Sandbox, Services, Setup, Stop, Turn};
-use store::{Chain, Resumable, Retention, Store, WholeTemplate};
+use store::{Chain, Recipe as StoredRecipe, Resumable, Retention, Store, WholeTemplate};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::builds::Builds;
@@ -69,6 +69,9 @@ impl Live {
     }
 }
 
+/// A session to be: its worktree, what is known of its heap, and what is stored of what it is made of, if anything is.
+pub(crate) type Prospect = (Option<Root>, Outlook, Option<Arc<StoredRecipe>>);
+
 /// What is known of a session to be when the disk and the images in memory have been looked at.
 pub(crate) enum Outlook {
     /// Its heap.
@@ -80,6 +83,24 @@ pub(crate) enum Outlook {
 }
 
 impl Nursery {
+    /// Looks at what a session of a template comes to, with the worktree that the client named. Blocks, but never for as long
+    /// as a build takes.
+    pub(crate) fn prospect(&self, tenant: TenantId, whole: &WholeTemplate, path: &str) -> Result<Prospect, Fault> {
+        let root = match path {
+            "" => None,
+            path => Some(self.worktrees.open(path)?),
+        };
+        let outlook = self.look(tenant, whole, root.clone());
+        let image = match &outlook {
+            Outlook::Live(sandbox) => Some(sandbox.image().hash().to_owned()),
+            Outlook::Unbuilt(recipe, _) => self.engine.image_hash(recipe).ok(),
+            Outlook::Failed(_) => None,
+        };
+        let durable = whole.settings.runtime.durability != Durability::None;
+        let made = image.filter(|_| durable).map(|image| Made::of(whole, image).recipe()).transpose()?;
+        Ok((root, outlook, made))
+    }
+
     /// Blocks, but never for as long as a build takes.
     pub(crate) fn look(&self, tenant: TenantId, whole: &WholeTemplate, root: Option<Root>) -> Outlook {
         let WholeTemplate { template, settings, grants, .. } = whole.clone();
@@ -110,7 +131,7 @@ impl Nursery {
     /// How sessions of these settings are kept.
     pub(crate) fn keep(&self, settings: &Settings) -> Keep {
         let model::Runtime { durability, background, .. } = settings.runtime;
-        Keep { durability, background, retention: self.retention }
+        Keep { durability, background, retention: self.retention, moves: false }
     }
 
     /// A heap of an image that has to be built, after those that were asked for before.
@@ -162,6 +183,11 @@ impl Nursery {
         let Resumable { session: row, recipe, chain } = found;
         let recipe = recipe.ok_or_else(|| Fault::session_not_ready(row.id))?;
         let made = Made::read(&recipe)?;
+        let hash = made.image.clone();
+        let about = |fault: Fault| match fault.code {
+            ErrorCode::ImageGone => fault.with("session_id", row.id).with("image", &hash),
+            _ => fault.with("session_id", row.id),
+        };
         let path = row.worktree_path.clone();
         let worktrees = self.worktrees.clone();
         let engine = self.engine.clone();
@@ -173,16 +199,17 @@ impl Nursery {
             };
             Ok((root, engine.stored_image(&image, &modules)))
         };
-        let (root, image) = blocking(look).await?.map_err(|fault| fault.with("session_id", row.id))?;
-        let image = match image.map_err(|error| self.start_fault(&error))? {
-            Some(image) => image,
-            None => self.image_again(&made).await?,
+        let (root, image) = blocking(look).await?.map_err(about)?;
+        let image = match image {
+            Ok(Some(image)) => image,
+            Ok(None) => self.image_again(&made).await.map_err(about)?,
+            Err(error) => return Err(about(self.start_fault(&error))),
         };
         let keep = self.keep(&made.settings);
         let esm = made.settings.runtime.esm;
         let setup = self.setup(tenant, made.settings, made.grants, root.clone());
         let place = Place { session: row.id, root, esm, keep };
-        let heap = self.heap(image, setup, chain).await.map_err(|fault| fault.with("session_id", row.id))?;
+        let heap = self.heap(image, setup, chain).await.map_err(about)?;
         Ok((Runner { tenant, place, engine: self.engine.clone(), store: self.store.clone() }, heap))
     }
 
@@ -224,19 +251,22 @@ impl Nursery {
         }
     }
 
-    /// The image of a session whose file is gone: made again, if that gives the same.
+    /// The image of a session whose artifact is gone, or another version's: compiled again from its component, or else made
+    /// again, if that gives the same.
     async fn image_again(&self, made: &Made) -> Result<Arc<Image>, Fault> {
-        let gone = || {
-            let message = "The image that this session runs on is gone and can't be made again as it was: \
-                           POST /sessions/{id}/migrate moves it to the current one";
-            Fault::new(ErrorCode::ImageGone, message).with("image", &made.image)
-        };
-        let libraries = self.libraries(&made.libraries).map_err(|_| gone())?;
-        let recipe = made.image_recipe(libraries);
-        if self.engine.image_hash(&recipe).map_err(|error| self.start_fault(&error))? != made.image {
-            return Err(gone());
-        }
+        let asked = self.builds.ask(made.image.clone())?;
+        let _alone = asked.alone().await;
         let _turn = self.builds.turn().await?;
+        let (engine, image, modules) = (self.engine.clone(), made.image.clone(), made.modules.clone());
+        let gone = match blocking(move || engine.image_again(&image, &modules)).await? {
+            Err(gone @ sandbox::Error::ImageGone(_)) => self.start_fault(&gone),
+            image => return image.map_err(|error| self.start_fault(&error)),
+        };
+        let Ok(libraries) = self.libraries(&made.libraries) else { return Err(gone) };
+        let recipe = made.image_recipe(libraries);
+        if self.engine.image_hash(&recipe).is_ok_and(|hash| hash != made.image) {
+            return Err(gone);
+        }
         let engine = self.engine.clone();
         blocking(move || engine.image(&recipe)).await?.map_err(|error| self.start_fault(&error))
     }
@@ -247,6 +277,7 @@ impl Nursery {
                 let message = format!("The session can't be brought back: {error}. Restore an older checkpoint of it");
                 Fault::new(ErrorCode::SessionDamaged, message)
             }
+            RestoreError::OtherImage => image_gone(error),
             RestoreError::Start(error) => self.start_fault(error),
         }
     }
@@ -260,6 +291,7 @@ impl Nursery {
             sandbox::Error::Grant { .. } | sandbox::Error::TooSmall { .. } => {
                 Fault::new(ErrorCode::StartupFailed, format!("startup failed: {error}"))
             }
+            sandbox::Error::ImageGone(_) => image_gone(error),
             sandbox::Error::SessionLimit { .. } => self.full(),
             sandbox::Error::Internal(_) => Fault::internal(error),
         }
@@ -272,6 +304,14 @@ impl Nursery {
         let message = format!("All {} session slots are in use: close a session first", self.sessions_max);
         Fault::new(ErrorCode::SessionLimit, message)
     }
+}
+
+fn image_gone(why: &dyn std::fmt::Display) -> Fault {
+    tracing::warn!(%why, "a session can't be brought back");
+    let message = "The image that this session runs on is gone, or can't run on this version of the server, and can't be \
+                   made again as it was: POST /sessions/{id}/migrate with {\"discard\":true} has the session begin \
+                   anew on the current one";
+    Fault { internal: Some(why.to_string()), ..Fault::new(ErrorCode::ImageGone, message) }
 }
 
 /// Tells the script that it was brought back, before anything else of it runs. Whether that may have changed the heap.

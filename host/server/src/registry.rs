@@ -18,9 +18,8 @@ use crate::clock;
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::libraries::Libraries;
-use crate::nursery::{Live, Nursery, Outlook, blocking};
+use crate::nursery::{Live, Nursery, Outlook, Prospect, blocking};
 use crate::prepare::{Place, What};
-use crate::recipes::Made;
 use crate::residence::Waking;
 use crate::run::{Executed, LiveRun, Runner, again};
 use crate::secrets::Secrets;
@@ -43,7 +42,7 @@ pub struct Registry {
 
 pub(crate) struct Shared {
     pub(crate) nursery: Arc<Nursery>,
-    starting: Starting,
+    pub(crate) starting: Starting,
     /// Sessions that are being brought back, each with what those wait for who asked for it.
     pub(crate) waking: Waking,
     /// Ended sessions that are kept; none: all.
@@ -54,7 +53,7 @@ pub(crate) struct Shared {
 
 /// Sessions that are being started, and the startup file that each runs.
 #[derive(Clone, Default)]
-struct Starting(Arc<Mutex<HashMap<SessionId, Beginning>>>);
+pub(crate) struct Starting(Arc<Mutex<HashMap<SessionId, Beginning>>>);
 
 struct Beginning {
     tenant: TenantId,
@@ -62,21 +61,21 @@ struct Beginning {
 }
 
 /// A session's place among those that are being started; it ends with this.
-struct Begun(Starting, SessionId);
+pub(crate) struct Begun(Starting, SessionId);
 
 impl Starting {
     fn map(&self) -> MutexGuard<'_, HashMap<SessionId, Beginning>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begin(&self, tenant: TenantId, id: SessionId) -> Begun {
+    pub(crate) fn begin(&self, tenant: TenantId, id: SessionId) -> Begun {
         self.map().insert(id, Beginning { tenant, run: None });
         Begun(self.clone(), id)
     }
 }
 
 impl Begun {
-    fn runs(&self, run: &Arc<LiveRun>) {
+    pub(crate) fn runs(&self, run: &Arc<LiveRun>) {
         if let Some(beginning) = self.0.map().get_mut(&self.1) {
             beginning.run = Some(Arc::clone(run));
         }
@@ -194,14 +193,6 @@ impl Registry {
         }
     }
 
-    /// The ids of a tenant's live sessions, sorted.
-    pub fn live_of(&self, tenant: TenantId) -> Vec<SessionId> {
-        let map = self.shared.nursery.live.map();
-        let mut ids: Vec<_> = map.iter().filter(|(_, (owner, _))| *owner == tenant).map(|(id, _)| *id).collect();
-        ids.sort_unstable();
-        ids
-    }
-
     /// The ids of all live sessions.
     pub fn live(&self) -> Vec<SessionId> {
         self.shared.nursery.live.map().keys().copied().collect()
@@ -276,23 +267,9 @@ impl Shared {
         let template = whole.template.id;
         let (keep, esm) = (nursery.keep(&whole.settings), whole.settings.runtime.esm);
         let files = whole.startup_files.clone();
-        let shared = Arc::clone(nursery);
-        let path = worktree_path.clone();
-        let look = move || -> Result<_, Fault> {
-            let root = match path.as_str() {
-                "" => None,
-                path => Some(shared.worktrees.open(path)?),
-            };
-            let outlook = shared.look(tenant, &whole, root.clone());
-            let image = match &outlook {
-                Outlook::Live(sandbox) => Some(sandbox.image().hash().to_owned()),
-                Outlook::Unbuilt(recipe, _) => shared.engine.image_hash(recipe).ok(),
-                Outlook::Failed(_) => None,
-            };
-            let made = image.filter(|_| keep.is_durable()).map(|image| Made::of(&whole, image).recipe()).transpose()?;
-            Ok((root, outlook, made))
-        };
-        let (root, outlook, recipe) = blocking(look).await?.map_err(|fault| fault.with("template_id", template))?;
+        let (shared, path) = (Arc::clone(nursery), worktree_path.clone());
+        let looked = blocking(move || shared.prospect(tenant, &whole, &path)).await?;
+        let (root, outlook, recipe): Prospect = looked.map_err(|fault| fault.with("template_id", template))?;
 
         let created_at = clock::now();
         let durability = keep.durability;
@@ -342,7 +319,7 @@ impl Shared {
     }
 
     /// Runs the template's startup files in a new heap, each an execution of its own.
-    async fn startup(
+    pub(crate) async fn startup(
         &self,
         runner: &Runner,
         sandbox: Sandbox,

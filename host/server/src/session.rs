@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use model::{CheckpointId, ErrorCode, Execution, ExecutionId, Session as Row};
+use sandbox::Image;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -26,6 +27,7 @@ pub struct Session(Arc<Handle>);
 
 struct Handle {
     runner: Runner,
+    image: Arc<Image>,
     mailbox: mpsc::Sender<Command>,
     /// One permit: who has it may send one command. So the mailbox never holds more than one, and "busy" is known
     /// without asking the task. Closed when the heap is gone.
@@ -124,7 +126,7 @@ impl Session {
         let (mailbox, commands) = mpsc::channel(1);
         let (turn, runs) = (Arc::new(Semaphore::new(1)), Arc::<Runs>::default());
         runs.state().last_used = Some(Instant::now());
-        let live = nursery.live.clone();
+        let (live, image) = (nursery.live.clone(), Arc::clone(heap.sandbox.image()));
         let (task, sandbox) = Task::new(nursery, runner.clone(), heap, Arc::clone(&turn), Arc::clone(&runs));
         let served = tokio::spawn(task.serve(sandbox, commands, room));
         tokio::spawn({
@@ -143,7 +145,7 @@ impl Session {
                 turn.close();
             }
         });
-        Session(Arc::new(Handle { runner, mailbox, turn, queue: Arc::new(Semaphore::new(QUEUE_MAX)), runs }))
+        Session(Arc::new(Handle { runner, image, mailbox, turn, queue: Arc::new(Semaphore::new(QUEUE_MAX)), runs }))
     }
 
     /// Runs it and answers once its end is on the disk. Busy is an answer at once, without a row, unless the request
@@ -286,6 +288,11 @@ impl Session {
         self.0.runs.state().sleeping
     }
 
+    /// The image that it runs on.
+    pub(crate) fn image(&self) -> &Image {
+        &self.0.image
+    }
+
     /// Whether its heap is stored.
     pub(crate) fn is_durable(&self) -> bool {
         self.0.runner.place.keep.is_durable()
@@ -294,6 +301,7 @@ impl Session {
     /// Leaves memory with the server: what runs is over by now or cancelled, and what can't be stored is at its last
     /// checkpoint.
     pub(crate) async fn leave(&self) -> Result<(), Fault> {
+        self.0.runs.state().sleeping = true;
         self.cancel_all();
         while self.is_busy() {
             tokio::time::sleep(LOOK_AGAIN).await;

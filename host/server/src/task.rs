@@ -313,7 +313,9 @@ impl Task {
         self.changed = None;
         self.checkpoints += 1;
         self.stored = heap.and_then(Sandbox::last_snapshot).map(CheckpointId::from).or(self.stored);
-        self.nursery.timers_changed.notify_one();
+        if self.runner.place.keep.background {
+            self.nursery.timers_changed.notify_one();
+        }
     }
 
     /// Stores the heap. None when it is lost.

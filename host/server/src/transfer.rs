@@ -145,7 +145,6 @@ impl Shared {
         let source = self.source(tenant, id, checkpoint).await?;
         let made = Made::read(&source.recipe)?;
         let image = nursery.image(&made).await?;
-        let libraries = nursery.libraries(&made.libraries).ok();
         let (seq, chain) = match source.chain {
             Some(chain) if checkpoint.is_some() => (chain.seq, Some(chain)),
             chain => (row.seq, chain),
@@ -153,13 +152,11 @@ impl Shared {
         let links: Vec<_> = chain
             .map_or_else(Vec::new, |chain| chain.links.into_iter().map(|(id, bytes)| (*id.as_uuid(), bytes)).collect());
         let portable = {
-            let _turn = nursery.builds.turn().await?;
             let (engine, image) = (nursery.engine.clone(), Arc::clone(&image));
-            blocking(move || engine.portable(&image, libraries.as_deref())).await?
+            blocking(move || engine.portable(&image)).await?
         };
         let portable = portable.map_err(|error| nursery.start_fault(&error))?.ok_or_else(|| {
-            let message = "The session can't be exported: the component of its image was not kept, and what can be made now is \
-                           another one";
+            let message = "The session can't be exported: what its image is compiled from is gone";
             Fault::new(ErrorCode::ImageGone, message).with("image", &made.image)
         })?;
         let heap = nursery.engine.call(move || image.carry_out(&links)).await;
@@ -201,10 +198,13 @@ impl Shared {
         let image = nursery.image_for(&made, portable).await?;
         image.hash().clone_into(&mut made.image);
         let (id, mem_mb) = (SessionId::from(Uuid::now_v7()), made.settings.limits.mem_mb);
+        // It stays in memory, and so on the disk, until there is a session that needs it.
+        let _needed = Arc::clone(&image);
         let taken = nursery.engine.call(move || image.carry_in(Uuid::now_v7(), &heap, mem_mb)).await;
         let taken = taken.ok_or_else(|| Fault::internal("a heap could not be imported: a panic"))?;
         let taken = taken.map_err(|error| match error {
             RestoreError::Damaged(why) => refused(&why),
+            error @ RestoreError::OtherImage => nursery.restore_fault(&error),
             RestoreError::Start(error) => nursery.start_fault(&error),
         })?;
         let runtime = &made.settings.runtime;

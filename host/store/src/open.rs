@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use model::{ErrorCode, Timestamp};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, ToSql, TransactionBehavior, params};
 
 use crate::{Check, OpenError, Options, Synchronous, executions};
@@ -86,6 +87,8 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, OpenError> {
         connection.pragma_update(None, "foreign_keys", true)?;
         // A stored schema could be made to call functions; ours never does.
         connection.pragma_update(None, "trusted_schema", false)?;
+        // No plan hangs on the values it is bound to, so none is made anew when they change.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         Ok(connection)
     };

@@ -214,7 +214,7 @@ fn read_recipe(c: &Connection, key: i64) -> Result<Recipe, Error> {
     found.optional()?.ok_or(Error::Broken("a recipe is missing"))
 }
 
-/// Follows the parents to the whole heap. Foreign keys keep them whole; what a damaged file lost is noticed.
+/// Follows the parents to the whole heap. Counters keep them whole; what a damaged file lost is noticed.
 fn read_chain(c: &Connection, tenant: TenantId, key: i64) -> Result<Chain, Error> {
     let owner = tenant.as_uuid().as_bytes();
     let mut statement = c.prepare_cached(HEAD)?;

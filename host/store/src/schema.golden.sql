@@ -11,7 +11,7 @@ CREATE TABLE checkpoints (
     tenant     BLOB NOT NULL REFERENCES tenants (id),
     id         BLOB NOT NULL CHECK (length(id) = 16),
     session    INTEGER REFERENCES sessions (key) ON DELETE SET NULL,
-    parent     INTEGER REFERENCES checkpoints (key),
+    parent     INTEGER,
     children   INTEGER NOT NULL DEFAULT 0 CHECK (children >= 0),
     recipe     INTEGER NOT NULL REFERENCES recipes (key),
     kind       TEXT NOT NULL CHECK (kind IN ('run', 'fork', 'restore', 'import', 'migrate')),
@@ -120,7 +120,7 @@ CREATE TABLE sessions (
     closed_at       INTEGER,
     last_error      TEXT,
     runtime_meta    TEXT, recipe INTEGER REFERENCES recipes (key), durability TEXT NOT NULL DEFAULT 'none'
-    CHECK (durability IN ('none', 'checkpoint', 'every')), seq INTEGER NOT NULL DEFAULT 0, head INTEGER REFERENCES checkpoints (key), wake_at INTEGER,
+    CHECK (durability IN ('none', 'checkpoint', 'every')), seq INTEGER NOT NULL DEFAULT 0, head INTEGER, wake_at INTEGER,
     UNIQUE (tenant, id)
 ) STRICT;
 
@@ -185,8 +185,6 @@ CREATE TABLE tenants (
     created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX checkpoints_by_parent ON checkpoints (parent) WHERE parent IS NOT NULL;
-
 CREATE INDEX checkpoints_by_session ON checkpoints (session, key, bytes);
 
 CREATE INDEX checkpoints_loose ON checkpoints (key) WHERE session IS NULL AND children = 0;
@@ -198,8 +196,6 @@ CREATE INDEX executions_running ON executions (key) WHERE status = 'running';
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 
 CREATE INDEX kv_entries_by_expiry ON kv_entries (expires_at) WHERE expires_at IS NOT NULL;
-
-CREATE INDEX sessions_by_head ON sessions (head) WHERE head IS NOT NULL;
 
 CREATE INDEX sessions_by_status ON sessions (tenant, status, key);
 

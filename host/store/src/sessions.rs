@@ -68,6 +68,8 @@ macro_rules! select {
 const LIST: &str = select!("AND s.key < ?2 ORDER BY s.key DESC LIMIT ?3");
 const LIST_BY_STATUS: &str = select!("AND s.status = ?2 AND s.key < ?3 ORDER BY s.key DESC LIMIT ?4");
 const FIND: &str = select!("AND s.id = ?2");
+const COUNT: &str = "SELECT count(*) FROM sessions WHERE tenant = ?1 AND status = ?2";
+const NEWEST_IDS: &str = "SELECT id FROM sessions WHERE tenant = ?1 AND status = ?2 ORDER BY key DESC LIMIT ?3";
 
 impl Store {
     /// Queues a row with status `starting`; whatever is written next waits for it too. Nobody has heard of the
@@ -186,6 +188,24 @@ impl Store {
                     rows::page(&mut found, wanted, read, size)
                 }
             }
+        };
+        self.0.readers.read(query).await
+    }
+
+    /// How many sessions of a tenant are ready, and the ids of the newest `ids_max` of them, sorted.
+    pub async fn sessions_ready(&self, tenant: TenantId, ids_max: u32) -> Result<(u64, Vec<SessionId>), Error> {
+        let query = move |c: &Connection| {
+            let (tenant, ready) = (*tenant.as_uuid(), SessionStatus::Ready.as_str());
+            let count =
+                c.prepare_cached(COUNT)?.query_row(params![tenant.as_bytes(), ready], |row| row.get::<_, i64>(0))?;
+            let mut statement = c.prepare_cached(NEWEST_IDS)?;
+            let mut found = statement.query(params![tenant.as_bytes(), ready, ids_max])?;
+            let mut ids: Vec<SessionId> = Vec::new();
+            while let Some(row) = found.next()? {
+                ids.push(rows::id(row, 0)?.into());
+            }
+            ids.sort_unstable();
+            Ok((u64::try_from(count).unwrap_or(0), ids))
         };
         self.0.readers.read(query).await
     }
@@ -431,6 +451,10 @@ mod tests {
             let plan = plan(sql);
             assert!(plan[0].starts_with("SEARCH") && plan[0].contains(index), "{plan:#?}");
             assert!(plan[1].starts_with("SEARCH h USING INTEGER PRIMARY KEY") && plan.len() == 2, "{plan:#?}");
+        }
+        for sql in [COUNT, NEWEST_IDS] {
+            let plan = plan(sql);
+            assert!(plan.len() == 1 && plan[0].contains("sessions_by_status"), "{plan:#?}");
         }
         let plan = plan(LIST);
         assert!(plan.iter().all(|line| !line.contains("SCAN") && !line.contains("TEMP B-TREE")), "{plan:#?}");

@@ -1,130 +1,18 @@
 //! The server over HTTP, database on disk: a process of its own, so that its CPU time can be told from the client's.
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, anyhow};
 use sandbox::Library;
 
+use crate::client::{Client, Server, at_once};
 use crate::report::{Report, median, show, timed};
-
-const CONNECTIONS: usize = 8;
-
-/// This very program, called as `bench serve ...`, is the server.
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(dir: &Path) -> anyhow::Result<Server> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["serve", "--listen", "127.0.0.1:0", "--max-sessions", "10000"])
-            .args(["--log-level", "warn"])
-            .current_dir(dir)
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().context("no stdout")?).read_line(&mut line)?;
-        let address = line.trim().rsplit('/').next().unwrap_or_default().to_owned();
-        Ok(Server { child, address })
-    }
-
-    /// CPU time of the process so far. A tick is 10 ms.
-    fn cpu(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-        Duration::from_millis(ticks * 10)
-    }
-
-    fn connect(&self) -> Client {
-        let stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Client { reader: BufReader::new(stream.try_clone().unwrap()), stream }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// As little of a client as will do: it shares the machine with what it measures.
-struct Client {
-    stream: TcpStream,
-    reader: BufReader<TcpStream>,
-}
-
-impl Client {
-    fn post(&mut self, path: &str, body: &str) -> anyhow::Result<String> {
-        let length = body.len();
-        let request =
-            format!("POST /api/v1{path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{body}");
-        self.stream.write_all(request.as_bytes())?;
-        let (mut line, mut length, mut status) = (String::new(), 0, String::new());
-        loop {
-            line.clear();
-            self.reader.read_line(&mut line)?;
-            let text = line.trim_end();
-            if status.is_empty() {
-                status = text.to_owned();
-            }
-            if let Some(value) = text.strip_prefix("content-length: ") {
-                length = value.parse()?;
-            }
-            if text.is_empty() {
-                break;
-            }
-        }
-        let mut bytes = vec![0; length];
-        self.reader.read_exact(&mut bytes)?;
-        let answer = String::from_utf8(bytes)?;
-        if status.contains(" 20") { Ok(answer) } else { Err(anyhow!("{path}: {status} {answer}")) }
-    }
-
-    fn created(&mut self, path: &str, body: &str) -> String {
-        let answer = self.post(path, body).unwrap();
-        // The first field of every object is its id.
-        answer.strip_prefix(r#"{"id":""#).unwrap()[..36].to_owned()
-    }
-
-    fn session(&mut self, template: &str) -> String {
-        let body = format!(
-            r#"{{"template_id":"{template}","workspace_id":"w","base_commit_oid":"c","worktree_path":"/tmp"}}"#
-        );
-        self.created("/sessions", &body)
-    }
-
-    fn close(&mut self, session: &str) {
-        self.post(&format!("/sessions/{session}/close"), "").unwrap();
-    }
-
-    fn repl(&mut self, session: &str, input: &str) {
-        let answer = self.post("/executions/repl", &format!(r#"{{"session_id":"{session}","input":"{input}"}}"#));
-        assert!(answer.unwrap().contains(r#""status":"ok""#));
-    }
-}
 
 pub fn serve(report: &mut Report, dir: &Path, library: Option<&Library>) -> anyhow::Result<()> {
     report.title("HTTP, database on disk with fsync (baseline: one write and fsync of a page, or as said)");
     let place = tempfile::tempdir_in(dir)?;
-    let file = std::fs::File::create(place.path().join("page"))?;
-    let page = [1; 4_096];
-    let fsync = |n: usize| {
-        let mut at = 0;
-        median(n, || {
-            at += page.len() as u64;
-            timed(|| file.write_all_at(&page, at).and_then(|()| file.sync_data()).unwrap()).0
-        })
-    };
-    let before = fsync(300);
-    let server = Server::start(place.path())?;
+    let before = fsync(place.path(), 300)?;
+    let server = Server::start(place.path(), &["--max-sessions", "10000"])?;
     let mut client = server.connect();
     let plain = client.created("/templates", r#"{"name":"plain"}"#);
     client.session(&plain);
@@ -138,7 +26,7 @@ pub fn serve(report: &mut Report, dir: &Path, library: Option<&Library>) -> anyh
         })
     };
     let one = create(&mut client, &plain, &mut sessions, 500);
-    let baseline = (before + fsync(300)) / 2;
+    let baseline = (before + fsync(place.path(), 300)?) / 2;
     let goal = baseline.mul_f64(1.5) + Duration::from_micros(500);
     let ratio = one.as_secs_f64() / baseline.as_secs_f64();
     report.row("create a session, p50", &show(one), &show(baseline), Some(ratio), &format!("<= {}", show(goal)));
@@ -175,27 +63,45 @@ pub fn serve(report: &mut Report, dir: &Path, library: Option<&Library>) -> anyh
         let ratio = withs[2].as_secs_f64() / plains[2].as_secs_f64();
         report.row("create a session with the library", &show(withs[2]), &show(plains[2]), Some(ratio), "<= 1.10x");
     }
+    drop((client, server));
+    let place = tempfile::tempdir_in(dir)?;
+    waiting(report, place.path())
+}
+
+/// Threads of a server whose sessions wait for a timer.
+fn waiting(report: &mut Report, place: &Path) -> anyhow::Result<()> {
+    let server = Server::start(place, &["--max-sessions", "10100", "--idle-ms", "0"])?;
+    let settings = r#"{"limits":{"wall_ms":60000},"runtime":{"durability":"none"}}"#;
+    let template = server.connect().created("/templates", &format!(r#"{{"name":"waits","settings":{settings}}}"#));
+    let begin = |each| {
+        at_once(&server, each, |client, _| {
+            let session = client.session(&template);
+            client.begin(&session, "await new Promise((resolve) => setTimeout(resolve, 50000))");
+        });
+        server.threads()
+    };
+    let (few, many) = (begin(2), begin(1_250));
+    let ratio = Some(many as f64 / few as f64);
+    report.row(
+        "threads, 10,016 sessions that wait for a timer",
+        &many.to_string(),
+        &format!("{few} with 16"),
+        ratio,
+        "no more",
+    );
     Ok(())
 }
 
-/// Runs `work` so many times on each of eight connections; requests a second and the server's CPU time of each.
-fn at_once(server: &Server, each: usize, work: impl Fn(&mut Client, usize) + Sync) -> (f64, Duration) {
-    let (cpu, started) = (server.cpu(), Instant::now());
-    std::thread::scope(|scope| {
-        for number in 0..CONNECTIONS {
-            let work = &work;
-            scope.spawn(move || {
-                let mut client = server.connect();
-                for _ in 0..each {
-                    work(&mut client, number);
-                }
-            });
-        }
-    });
-    let count = (CONNECTIONS * each) as u32;
-    (f64::from(count) / started.elapsed().as_secs_f64(), (server.cpu() - cpu) / count)
+/// A write of a page and its way to the disk, the median of `n`.
+pub fn fsync(dir: &Path, n: usize) -> anyhow::Result<Duration> {
+    let file = std::fs::File::create(dir.join("page"))?;
+    let (page, mut at) = ([1; 4_096], 0);
+    Ok(median(n, || {
+        at += page.len() as u64;
+        timed(|| file.write_all_at(&page, at).and_then(|()| file.sync_data()).unwrap()).0
+    }))
 }
 
-fn at_once_in_sessions(server: &Server, sessions: &[String], each: usize, input: &str) -> (f64, Duration) {
+pub fn at_once_in_sessions(server: &Server, sessions: &[String], each: usize, input: &str) -> (f64, Duration) {
     at_once(server, each, |client, number| client.repl(&sessions[number], input))
 }

@@ -2,8 +2,10 @@
 //! or slow moves baseline and figure together, so the ratio is what to read.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and a failure should stop it")]
 
+mod client;
 mod compute;
 mod density;
+mod durable;
 mod http;
 mod latency;
 mod modules;
@@ -15,10 +17,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use report::Report;
 
-/// Measures the engine: image builds, session start, eval, host calls, compute against native QuickJS, density.
+/// Measures the engine: image builds, session start, eval, host calls, compute against native QuickJS, durable sessions, density.
 #[derive(Parser)]
 struct Args {
-    /// Only the groups named: image, session, call, modules, fetch (a part of it), compute, limits, stop, http, density.
+    /// Only the groups named: image, session, call, modules, fetch (a part of it), compute, limits, stop, http, durable, density.
     groups: Vec<String>,
     /// A JavaScript library to measure with [default: lodash, once `make setup` has fetched it].
     #[arg(long, value_name = "FILE")]
@@ -26,6 +28,9 @@ struct Args {
     /// Live sessions of the larger density figure.
     #[arg(long, default_value_t = 10_000)]
     live: u32,
+    /// Sessions on the disk of the larger figure of durable sessions.
+    #[arg(long, default_value_t = 100_000)]
+    hibernated: usize,
     /// Write the figures to this file as well.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -84,6 +89,9 @@ fn run() -> anyhow::Result<()> {
     }
     if wanted("http") {
         http::serve(&mut report, &std::env::current_dir()?.join("target"), library.as_ref())?;
+    }
+    if wanted("durable") {
+        durable::measure(&mut report, dir.path(), &std::env::current_dir()?.join("target"), args.hibernated)?;
     }
     if wanted("density") {
         density::live(&mut report, dir.path(), library.as_ref(), args.live)?;

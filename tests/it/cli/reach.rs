@@ -241,7 +241,7 @@ fn help() {
         ("template", &["create", "get", "add-module", "set-limits", "import", "clone", "list-startup"][..]),
         ("session", &["create", "list", "get", "close"]),
         ("exec", &["repl", "run-file", "run", "get", "list", "events", "cancel"]),
-        ("ops", &["health", "runtime-summary"]),
+        ("ops", &["health", "runtime-summary", "durability", "images"]),
     ] {
         let help = run(home.path(), &[command, "--help"]);
         assert!(help.ok().contains("Examples:\n") && help.ok().contains("VM_SYSTEM_SERVER_URL"), "{help:?}");

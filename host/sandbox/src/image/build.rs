@@ -1,10 +1,9 @@
 //! The pipeline: link, run the facades and libraries once, snapshot, compile, keep.
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use model::Limits;
 use wasmtime::component::{Component, Instance, Lift, Linker, WasmList};
 use wasmtime::error::Context as _;
 use wasmtime::{Engine, Store};
@@ -13,39 +12,21 @@ use wasmtime_wizer::{ComponentInstanceState, Wizer};
 use super::disk::Disk;
 use super::facades;
 use super::functions::Functions;
-use super::libraries::{self, Judgement, LibraryFacts, Plan, Step};
+use super::stored::{self, Compressed};
+use super::warm::{WEB, Warm};
 use super::{Header, Image, ImageFacts, Origin, interfaces, link};
-use crate::bindings::{Exports, Guest, Mode, Outcome};
+use crate::bindings;
 use crate::control;
 use crate::engine::Slots;
 use crate::error::Error;
 use crate::host::{Host, Surroundings};
 use crate::library::Library;
-use crate::limits::{Stop, js_heap_bytes};
 use crate::modules::Module;
-use crate::sandbox::{Setup, exception, stop_exception};
 use crate::snapshot::SnapshotKey;
 use crate::threads::{JS_STACK_BYTES, guest_thread};
 
-const PURPOSE: &str = "image";
-const EXTENSION: &str = "cwasm";
-/// Compiled images that stay on disk, bytes; past that the ones that were written first go.
-pub(super) const DISK_BYTES_MAX: u64 = 4 << 30;
 /// Bumped when the layout of an image file changes.
-const FORMAT: u32 = 3;
-/// Enough for the names that a module or library exports; what a library evaluates to is of no interest.
-const PREVIEW_BYTES_MAX: u32 = 256 << 10;
-const PRELUDE_NAME: &str = "prelude.js";
-/// The web's globals, a script. `js/` has its sources.
-const WEB_NAME: &str = "web.js";
-const WEB: &str = include_str!("../../js/dist/web.js");
-/// Names of the globals without those that are there for the prelude alone.
-const GLOBALS: &str = "Object.getOwnPropertyNames(globalThis).filter((name) => !name.startsWith('__')).join()";
-/// What all libraries of a template together may use while they are evaluated, in one attempt. There is no other attempt
-/// once all of them have used as much, so that a build is evaluated for less than twice the time.
-const BUILD_LIMITS: Limits =
-    Limits { cpu_ms: 10_000, wall_ms: 30_000, mem_mb: 256, max_events: 10_000, max_output_kb: 1_024 };
-
+const FORMAT: u32 = 4;
 /// Builds images and finds built ones.
 pub(crate) struct Builder {
     pub(super) disk: Arc<Disk>,
@@ -56,6 +37,8 @@ pub(crate) struct Builder {
     guest: Vec<u8>,
     /// What every image depends on, hashed: the guest is megabytes, and each session start asks for a hash.
     common: blake3::Hasher,
+    /// The same as text: which images are of this guest and this compiler.
+    engine: String,
     rooms: (Arc<Slots>, Surroundings),
     /// Compiling uses every core and some 100 MB, whoever asks for it: one at a time. Not held while libraries are
     /// evaluated: how long that takes is up to them.
@@ -110,6 +93,7 @@ impl Builder {
             disk,
             functions,
             guest,
+            engine: common.0.finalize().to_hex().to_string(),
             common: common.0,
             rooms,
             turn: Mutex::new(()),
@@ -142,14 +126,71 @@ impl Builder {
         self.finish(hash, Origin::Disk, header, &component, modules).map(Some)
     }
 
-    /// A new image of that content.
+    /// A new image of that content: of its component, if that is there, since heaps may be stored that build on its memory.
     pub(crate) fn image(&self, hash: &str, modules: &[&'static Module], libraries: &[Library]) -> Result<Image, Error> {
-        let (header, component) = on_guest_thread(|| self.build(modules, libraries))?;
+        match self.again(hash, modules) {
+            Err(Error::ImageGone(_)) => {}
+            image => return image,
+        }
+        // The guest runs here: on a thread with a stack that is made for it.
+        let (header, component, compressed) = std::thread::scope(|scope| {
+            let thread = guest_thread("image".to_owned()).spawn_scoped(scope, || self.build(modules, libraries));
+            let built = thread.map_err(Error::from)?.join();
+            built.unwrap_or_else(|_| Err(Error::internal("building an image", "it panicked")))
+        })?;
+        // Before the artifact: where that is, the component is.
+        if !stored::save_component(&self.disk, hash, &header, &compressed) {
+            return self.again(hash, modules);
+        }
         {
             let _turn = self.turn();
             self.save(hash, &header, &component);
         }
         self.finish(hash, Origin::Built, header, &component, modules)
+    }
+
+    /// The image of that content compiled again from its stored component: its memory is what it was.
+    /// [`Error::ImageGone`]: that is not there, or is not for the interfaces of this version.
+    pub(crate) fn again(&self, hash: &str, modules: &[&'static Module]) -> Result<Image, Error> {
+        let gone = || Error::ImageGone("what it was compiled from is not there".into());
+        let (header, wasm) = stored::component(&self.disk, hash).ok_or_else(gone)?;
+        self.compiled(hash, header, &wasm, modules)
+    }
+
+    /// The image of a component that was made before, here or elsewhere; it is kept once it is known to fit.
+    pub(super) fn compiled(
+        &self,
+        hash: &str,
+        mut header: Header,
+        wasm: &[u8],
+        modules: &[&'static Module],
+    ) -> Result<Image, Error> {
+        let _turn = self.turn();
+        let component = Component::new(&self.runtime, wasm).map_err(|error| {
+            tracing::warn!(error = format!("{error:#}"), hash, "a stored image can't be compiled again");
+            Error::ImageGone("this version can't compile it".into())
+        })?;
+        let code = component.image_range();
+        header.facts.compiled_bytes = (code.end as usize - code.start as usize) as u64;
+        let image = self.finish(hash, Origin::Recompiled, header.clone(), &component, modules)?;
+        self.save(hash, &header, &component);
+        Ok(image)
+    }
+
+    /// Removes images that nobody needs, those that were used longest ago first, until the rest is `bytes_max` at most.
+    pub(crate) fn prune(&self, bytes_max: u64, needed: impl FnOnce() -> Option<HashSet<String>>) {
+        // Nothing is written meanwhile.
+        let _turn = self.turn();
+        self.disk.prune_images(bytes_max, needed);
+    }
+
+    pub(crate) fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// Whether a stored image is of this guest and this compiler. None: it is not there, or can't be read.
+    pub(crate) fn is_of_this_engine(&self, hash: &str) -> Option<bool> {
+        stored::peek(&self.disk, hash).map(|header| header.engine == self.engine)
     }
 
     pub(crate) fn snapshot_key(&self) -> &SnapshotKey {
@@ -169,15 +210,19 @@ impl Builder {
         modules: &[&'static Module],
     ) -> Result<Image, Error> {
         let linker = linker(&self.runtime, modules)?;
-        Ok(Image::new(hash.to_owned(), origin, header, component, &linker, modules.to_vec(), self.rooms.clone())?)
+        if origin != Origin::Built {
+            fits(&header.facts, modules)?;
+        }
+        let of_now = header.engine == self.engine;
+        let rooms = self.rooms.clone();
+        let image = Image::new(hash.to_owned(), origin, header, component, &linker, modules.to_vec(), rooms);
+        image.map_err(|error| if of_now { error.into() } else { Error::ImageGone(format!("{error:#}").into()) })
     }
 
     fn load(&self, hash: &str) -> Option<(Header, Component)> {
-        let payload = self.disk.load(&file_name(hash), PURPOSE)?;
-        let (len, rest) = payload.split_first_chunk::<8>()?;
-        let (header, code) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*len)).ok()?)?;
-        let header = serde_json::from_slice(header).ok()?;
-        // SAFETY: the bytes are what `Component::serialize` gave this installation: `Disk::load` checked their MAC
+        let payload = self.disk.artifact(hash)?;
+        let (header, code) = stored::split(&payload)?;
+        // SAFETY: the bytes are what `Component::serialize` gave this installation: `Disk::artifact` checked their MAC
         // under its own key. Wasmtime checks by itself that they fit this build and these settings.
         let component = unsafe { Component::deserialize(&self.runtime, code) };
         match component {
@@ -192,33 +237,21 @@ impl Builder {
     /// Not being able to keep an image is no reason not to use it.
     pub(super) fn save(&self, hash: &str, header: &Header, component: &Component) {
         let write = || -> wasmtime::Result<()> {
-            let header = serde_json::to_vec(header)?;
-            let mut payload = (header.len() as u64).to_le_bytes().to_vec();
-            payload.extend(header);
-            payload.extend(component.serialize()?);
-            self.disk.store(&file_name(hash), PURPOSE, &payload)?;
+            let payload = stored::join(header, &component.serialize()?)?;
+            self.disk.store_artifact(hash, &payload)?;
             Ok(())
         };
         if let Err(error) = write() {
             tracing::warn!(%error, "an image was not kept on disk; the next start builds it again");
         }
         self.functions.save();
-        self.disk.prune(EXTENSION, DISK_BYTES_MAX);
     }
 
-    fn build(&self, modules: &[&'static Module], libraries: &[Library]) -> Result<(Header, Component), Error> {
-        let (header, snapshot) = self.initialised(modules, libraries)?;
-        let _turn = self.turn();
-        Ok(self.compile(header, &snapshot)?)
-    }
-
-    /// The component of an image, with facades and libraries evaluated in it, and what there is to say of it before it is
-    /// compiled. To be called on a guest thread.
-    pub(super) fn initialised(
+    fn build(
         &self,
         modules: &[&'static Module],
         libraries: &[Library],
-    ) -> Result<(Header, Vec<u8>), Error> {
+    ) -> Result<(Header, Component, Compressed), Error> {
         let mut stages = Stages::default();
         let turn = self.turn();
         let linked = stages.time("link", || link::link(&self.guest, modules))?;
@@ -234,208 +267,56 @@ impl Builder {
                 wizer.snapshot_component(&context, &mut State { store: &mut warm.store, instance: warm.instance }),
             )
         })?;
+        let (component, compressed) = stages.time("compile", || {
+            // Beside it: it takes one core a tenth of the time.
+            std::thread::scope(|scope| {
+                let compressed = scope.spawn(|| stored::compress(&snapshot));
+                let component = Component::new(&self.runtime, &snapshot)?;
+                let compressed =
+                    compressed.join().map_err(|_| Error::internal("compressing a component", "a panic"))?;
+                Ok::<_, Error>((component, compressed?))
+            })
+        })?;
+
+        let (imports, exports) = interfaces(&component);
+        let code = component.image_range();
         let facts = ImageFacts {
-            imports: Vec::new(),
-            exports: Vec::new(),
-            component_bytes: 0,
-            compiled_bytes: 0,
+            imports,
+            exports,
+            component_bytes: snapshot.len() as u64,
+            compiled_bytes: (code.end as usize - code.start as usize) as u64,
             heap_bytes: warm.heap_bytes,
             sealed_bytes: warm.sealed_bytes,
             libraries: warm.libraries,
             timings: stages.0,
         };
         let Warm { module_exports, builtins, globals, .. } = warm;
-        Ok((Header { facts, module_exports, builtins, globals }, snapshot))
-    }
-
-    /// Compiles a component, and says of it what is known then. To be called in turn.
-    pub(super) fn compile(&self, mut header: Header, component: &[u8]) -> wasmtime::Result<(Header, Component)> {
-        let facts = &mut header.facts;
-        let mut stages = Stages(std::mem::take(&mut facts.timings));
-        let compiled = stages.time("compile", || Component::from_binary(&self.runtime, component))?;
-        facts.timings = stages.0;
-        (facts.imports, facts.exports) = interfaces(&compiled);
-        let code = compiled.image_range();
-        facts.component_bytes = component.len() as u64;
-        facts.compiled_bytes = (code.end as usize - code.start as usize) as u64;
-        Ok((header, compiled))
+        let (engine, digest) = (self.engine.clone(), compressed.digest);
+        Ok((Header { facts, module_exports, builtins, globals, engine, digest }, component, compressed))
     }
 }
 
-/// Where the guest runs while an image is built: on a thread with a stack that is made for it.
-pub(super) fn on_guest_thread<T: Send>(build: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
-    std::thread::scope(|scope| {
-        let built = guest_thread("image".to_owned()).spawn_scoped(scope, build).map_err(Error::from)?.join();
-        built.unwrap_or_else(|_| Err(Error::internal("building an image", "it panicked")))
-    })
-}
-
-fn file_name(hash: &str) -> String {
-    format!("{hash}.{EXTENSION}")
+/// Whether an image that another version may have made has the interfaces of this one: name and version of each. That their
+/// functions are the same is checked when it is linked.
+fn fits(facts: &ImageFacts, modules: &[&'static Module]) -> Result<(), Error> {
+    let interfaces = modules.iter().filter_map(|module| module.interface.as_ref()).map(|interface| interface.name);
+    let ours: Vec<_> = interfaces.chain([control::INTERFACE]).collect();
+    let stranger = facts.imports.iter().find(|import| !ours.contains(&import.as_str())).map(String::as_str);
+    let missing = bindings::INTERFACES.into_iter().find(|name| !facts.exports.iter().any(|export| export == name));
+    match stranger.or(missing) {
+        None => Ok(()),
+        Some(name) => Err(Error::ImageGone(format!("it was made for another version of {name}").into())),
+    }
 }
 
 /// Host functions of `control` and of the listed modules; nothing else is defined, so nothing else can be imported.
-fn linker(engine: &Engine, modules: &[&'static Module]) -> wasmtime::Result<Linker<Host>> {
+pub(super) fn linker(engine: &Engine, modules: &[&'static Module]) -> wasmtime::Result<Linker<Host>> {
     let mut linker = Linker::new(engine);
     control::link(&mut linker)?;
     for (slot, module) in modules.iter().enumerate() {
         module.link(&mut linker, slot).with_context(|| format!("linking module {}", module.name))?;
     }
     Ok(linker)
-}
-
-/// A heap with facades and libraries evaluated, ready to be snapshotted.
-struct Warm {
-    store: Store<Host>,
-    instance: Instance,
-    module_exports: BTreeMap<String, Vec<String>>,
-    builtins: Vec<String>,
-    globals: Vec<String>,
-    libraries: Vec<LibraryFacts>,
-    heap_bytes: u64,
-    sealed_bytes: u64,
-}
-
-impl Warm {
-    fn start(
-        engine: &Engine,
-        component: &Component,
-        modules: &[&'static Module],
-        libraries: &[Library],
-    ) -> Result<Self, Error> {
-        let mut plan = Plan::new(libraries, &BUILD_LIMITS)?;
-        loop {
-            if let Some(warm) = Self::attempt(engine, component, modules, &mut plan)? {
-                return Ok(warm);
-            }
-        }
-    }
-
-    /// None: a library has to be tried in another format, in a fresh heap.
-    fn attempt(
-        engine: &Engine,
-        component: &Component,
-        modules: &[&'static Module],
-        plan: &mut Plan<'_>,
-    ) -> Result<Option<Self>, Error> {
-        let mut store = Store::new(
-            engine,
-            Host::new(Setup::new(BUILD_LIMITS, None), modules, Arc::default(), Surroundings::default())?,
-        );
-        store.limiter(|host| &mut host.memory);
-        // Under epochs a build is bounded by the loop countdown alone, like every session without them.
-        store.set_epoch_deadline(u64::MAX / 2);
-        let exports = Exports::of(component)?;
-        let instance = linker(engine, modules)?.instantiate(&mut store, component)?;
-        let guest = Guest::of(&mut store, instance, &exports)?;
-        store.data_mut().begin(&Stop::default(), None);
-        guest.start(&mut store, 0, js_heap_bytes(BUILD_LIMITS.mem_mb) as u64, JS_STACK_BYTES)?;
-
-        let builtins = guest.builtins(&mut store, &exports)?;
-        let web = format!("__web.evaluate({}, {WEB_NAME:?})", serde_json::Value::from(WEB));
-        eval(&guest, &mut store, WEB_NAME, &web)?;
-        let globals = eval(&guest, &mut store, WEB_NAME, GLOBALS)?.split(',').map(str::to_owned).collect();
-        eval(&guest, &mut store, PRELUDE_NAME, &facades::prelude(modules)?)?;
-        store.data_mut().package = facades::sources(modules)?;
-        for module in modules {
-            eval_as(&guest, &mut store, PRELUDE_NAME, &facades::load(module), Mode::Module)?;
-        }
-        store.data_mut().package.clear();
-        eval(&guest, &mut store, PRELUDE_NAME, facades::FINISH)?;
-        let mut module_exports = BTreeMap::new();
-        let names =
-            modules.iter().flat_map(|module| [module.name].into_iter().chain(module.parts.iter().map(|part| part.0)));
-        for name in names {
-            let names = format!("Object.keys(require({name:?})).join()");
-            let names = eval(&guest, &mut store, PRELUDE_NAME, &names)?;
-            let names = names.split(',').filter(|name| is_identifier(name)).map(str::to_owned).collect();
-            module_exports.insert(name.to_owned(), names);
-        }
-        let mut facts = Vec::new();
-        while let Some((library, step)) = plan.step(facts.len()) {
-            let tried = match evaluate(&guest, &mut store, library, &step) {
-                Ok(answer) => Ok(answer),
-                Err(Error::Library { exception, .. }) => Err(exception),
-                Err(error) => return Err(error),
-            };
-            match plan.judge(facts.len(), tried)? {
-                (Judgement::Stays, fact) => facts.extend(fact),
-                (Judgement::Again, _) => return Ok(None),
-            }
-        }
-        eval(&guest, &mut store, PRELUDE_NAME, libraries::FINISH)?;
-        for library in &facts {
-            let names = library.exports.iter().filter(|name| is_identifier(name));
-            let names: Vec<String> = names.cloned().collect();
-            for name in &library.names {
-                // A native module of that name is what `require` answers, so it is what `import` does.
-                module_exports.entry(name.clone()).or_insert_with(|| names.clone());
-            }
-        }
-        let heap_bytes = guest.memory_used(&mut store, &exports)?;
-        let sealed_bytes = guest.seal(&mut store, &exports)?;
-        let instance = guest.instance();
-        let libraries = facts;
-        Ok(Some(Warm { store, instance, module_exports, builtins, globals, libraries, heap_bytes, sealed_bytes }))
-    }
-}
-
-/// One library, from the look at the globals before it to what it brought.
-fn evaluate(
-    guest: &Guest,
-    store: &mut Store<Host>,
-    library: &Library,
-    step: &Step<'_>,
-) -> Result<libraries::Answer, Error> {
-    let name = library.name();
-    tracing::debug!(library = name, "evaluating");
-    eval(guest, store, name, libraries::BEGIN)?;
-    match step {
-        Step::Script(source) => drop(eval(guest, store, name, source)?),
-        Step::CommonJs(source) => drop(eval(guest, store, name, source)?),
-        Step::Module(source, modules) => {
-            store.data_mut().package.clone_from(modules);
-            // Not by the library's name: that is the module's, and a module that imports its own name gets itself.
-            let evaluated = eval_as(guest, store, "[library]", source, Mode::Module);
-            store.data_mut().package.clear();
-            evaluated?;
-        }
-    }
-    let answer = eval(guest, store, name, &libraries::end(library, step))?;
-    serde_json::from_str(&answer).map_err(|_| {
-        let exception = stop_exception(model::ErrorCode::LibraryFailed, &BUILD_LIMITS);
-        Error::Library { name: name.to_owned(), exception }
-    })
-}
-
-/// Runs one source of the image and answers its completion value's preview.
-fn eval(guest: &Guest, store: &mut Store<Host>, name: &str, source: &str) -> Result<String, Error> {
-    eval_as(guest, store, name, source, Mode::Script)
-}
-
-fn eval_as(guest: &Guest, store: &mut Store<Host>, name: &str, source: &str, mode: Mode) -> Result<String, Error> {
-    let failed = |exception| Error::Library { name: name.to_owned(), exception };
-    match guest.eval(store, source, name, mode, PREVIEW_BYTES_MAX) {
-        Ok(Outcome::Value(value)) => Ok(value.preview),
-        Ok(Outcome::Exception(thrown)) => Err(failed(exception(thrown, &store.data().meter))),
-        Ok(Outcome::Pending) => Err(failed(stop_exception(model::ErrorCode::PromiseNeverSettles, &BUILD_LIMITS))),
-        Ok(Outcome::TooLarge(_)) => Ok(String::new()),
-        Err(error) => match store.data().meter.exceeded() {
-            Some(code) => Err(failed(stop_exception(code, &BUILD_LIMITS))),
-            // These are ours, but whatever a library does, even a trap, is the library's failure.
-            None if [WEB_NAME, PRELUDE_NAME].contains(&name) => Err(Error::internal("evaluating the prelude", error)),
-            None => {
-                tracing::error!(library = name, error = format!("{error:#}"), "a library trapped");
-                Err(failed(stop_exception(model::ErrorCode::SessionCrashed, &BUILD_LIMITS)))
-            }
-        },
-    }
-}
-
-fn is_identifier(name: &str) -> bool {
-    let mut chars = name.chars();
-    let starts = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_' || c == '$');
-    starts && name != "default" && chars.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$')
 }
 
 /// Lets wizer read the instance. Its own implementation wants an async engine; ours calls straight through.

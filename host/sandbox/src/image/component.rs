@@ -2,15 +2,12 @@
 //! Compiled code never leaves an installation, and never comes from elsewhere.
 use std::sync::Arc;
 
-use super::build::{Builder, DISK_BYTES_MAX, on_guest_thread};
-use super::{Header, Image, Origin};
+use super::build::Builder;
+use super::{Header, Image, stored};
 use crate::error::Error;
-use crate::library::Library;
 use crate::modules::Module;
-use crate::snapshot::{compress, decompress};
+use crate::snapshot::decompress;
 
-const PURPOSE: &str = "component";
-const EXTENSION: &str = "wasm";
 /// Largest component that is unpacked, bytes: all the memory that building one may use, and the guest.
 const RAW_BYTES_MAX: usize = 320 << 20;
 /// Largest component as it is carried, bytes.
@@ -43,27 +40,16 @@ impl ForeignError {
 }
 
 impl Builder {
-    /// An image with its component: as the data directory has it, or made again, which takes seconds, where `libraries` are those
-    /// that it was made with. None: neither is so.
-    pub(crate) fn portable(&self, image: &Image, libraries: Option<&[Library]>) -> Result<Option<Portable>, Error> {
-        let name = file_name(image.hash());
-        let component = match self.disk.load(&name, PURPOSE) {
-            Some(component) => component,
-            None => {
-                let Some(libraries) = libraries else { return Ok(None) };
-                if self.hash(image.modules(), libraries) != image.hash() {
-                    return Ok(None);
-                }
-                let (_, component) = on_guest_thread(|| self.initialised(image.modules(), libraries))?;
-                let component = compress(&component)?;
-                self.keep(&name, &component);
-                component
-            }
-        };
+    /// An image's component, as the data directory has it. None: it is not there.
+    pub(crate) fn portable(&self, image: &Image) -> Result<Option<Portable>, Error> {
+        let Some((header, component)) = stored::compressed(&self.disk, image.hash()) else { return Ok(None) };
+        if header.digest != image.digest() {
+            return Ok(None);
+        }
         if component.len() > COMPONENT_BYTES_MAX {
             return Err(Error::internal("carrying an image", "its component is too large"));
         }
-        let header = serde_json::to_string(&image.header).map_err(|error| Error::internal("an image", error))?;
+        let header = serde_json::to_string(&header).map_err(|error| Error::internal("an image", error))?;
         Ok(Some(Portable { header, component }))
     }
 
@@ -91,30 +77,15 @@ impl Builder {
         let header: Header = serde_json::from_str(&portable.header).map_err(ForeignError::unusable)?;
         let raw = decompress(&portable.component, RAW_BYTES_MAX);
         let raw = raw.ok_or_else(|| ForeignError::unusable("its component can't be unpacked"))?;
-        let (header, component) = {
-            let _turn = self.turn();
-            self.compile(header, &raw).map_err(ForeignError::unusable)?
-        };
-        let kept = header.clone();
-        let image = self.finish(hash, Origin::Built, header, &component, modules);
-        let image = image.map_err(ForeignError::unusable)?;
+        let component = stored::Compressed::of(portable.component.clone(), &raw);
+        if component.digest != header.digest {
+            return Err(ForeignError::unusable("its component is another than its header says"));
+        }
+        let image = self.compiled(hash, header.clone(), &raw, modules).map_err(ForeignError::unusable)?;
         // Only what can be run is kept.
-        self.keep(&file_name(hash), &portable.component);
-        let _turn = self.turn();
-        self.save(hash, &kept, &component);
+        stored::save_component(&self.disk, hash, &header, &component);
         Ok(image)
     }
-
-    fn keep(&self, name: &str, component: &[u8]) {
-        if let Err(error) = self.disk.store(name, PURPOSE, component) {
-            tracing::warn!(%error, "a component was not kept on disk");
-        }
-        self.disk.prune(EXTENSION, DISK_BYTES_MAX);
-    }
-}
-
-fn file_name(hash: &str) -> String {
-    format!("{hash}.{EXTENSION}")
 }
 
 #[cfg(test)]
@@ -122,7 +93,7 @@ mod tests {
     use model::ModuleName;
 
     use super::*;
-    use crate::{Config, Engine, Recipe};
+    use crate::{Config, Engine, Library, Recipe};
 
     fn engine(dir: &std::path::Path) -> Engine {
         Engine::new(Config { data_dir: dir.to_owned(), sessions_max: 4, ..Config::default() }).unwrap()
@@ -135,11 +106,7 @@ mod tests {
         let modules: Vec<ModuleName> = vec![ModuleName::parse("kv").unwrap()];
         let recipe = Recipe { modules: modules.clone(), libraries: vec![Library::new("lib", "globalThis.lib = 7")] };
         let image = from.image(&recipe).unwrap();
-        // Other libraries make another image.
-        assert_eq!(from.portable(&image, None).unwrap(), None);
-        assert_eq!(from.portable(&image, Some(&[])).unwrap(), None);
-        let portable = from.portable(&image, Some(&recipe.libraries)).unwrap().unwrap();
-        assert_eq!(from.portable(&image, None).unwrap().as_ref(), Some(&portable), "it is kept");
+        let portable = from.portable(&image).unwrap().unwrap();
 
         let arrived = to.foreign_image(&portable, &modules).unwrap();
         assert_ne!(arrived.hash(), image.hash());
@@ -151,7 +118,7 @@ mod tests {
         drop((arrived, to));
         let to = engine(there.path());
         let arrived = to.stored_image(&hash, &modules).unwrap().unwrap();
-        assert_eq!(to.portable(&arrived, None).unwrap().unwrap().component, portable.component);
+        assert_eq!(to.portable(&arrived).unwrap().unwrap().component, portable.component);
 
         // What it imports is not there, or it is nothing at all.
         let refused = |portable: &Portable, modules: &[ModuleName]| {
@@ -159,7 +126,7 @@ mod tests {
         };
         assert!(refused(&portable, &[]));
         assert!(refused(&Portable { header: "{}".into(), ..portable.clone() }, &modules));
-        for component in [Vec::new(), b"(component)".to_vec(), compress(b"(component)").unwrap()] {
+        for component in [Vec::new(), b"(component)".to_vec(), crate::snapshot::compress(b"(component)").unwrap()] {
             assert!(refused(&Portable { component, ..portable.clone() }, &modules));
         }
     }

@@ -1,14 +1,21 @@
 //! Files of the data directory: compiled code, which is run as it lies. Each carries a MAC under a key that never leaves
 //! the directory, checked before a byte is used; what does not fit is rebuilt, not trusted.
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::snapshot::SnapshotKey;
 
 const KEY_FILE: &str = "key";
+/// There where stored sessions need images: only who knows which may remove any.
+const KEPT_FILE: &str = "kept";
+/// Compiled images, by their hash.
+const ARTIFACT: &str = "cwasm";
+/// What they were compiled from, compressed.
+const COMPONENT: &str = "component";
 /// Begins the name of a file that is being written.
 const NEW: &str = ".new-";
 /// Such a file of this age is nobody's any more.
@@ -56,11 +63,87 @@ impl Disk {
 
     /// Writes `name` so that a reader sees the old file or the whole new one.
     pub(crate) fn store(&self, name: &str, purpose: &str, payload: &[u8]) -> io::Result<()> {
+        self.write(name, purpose, payload)?.persist(self.dir.join(name)).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    fn write(&self, name: &str, purpose: &str, payload: &[u8]) -> io::Result<tempfile::NamedTempFile> {
         let mut file = tempfile::Builder::new().prefix(NEW).tempfile_in(&self.dir)?;
         file.write_all(self.mac(name, purpose, payload).as_bytes())?;
         file.write_all(payload)?;
-        file.persist(self.dir.join(name)).map_err(|error| error.error)?;
-        Ok(())
+        Ok(file)
+    }
+
+    /// The compiled image of a hash. Reading it counts as using it.
+    pub(crate) fn artifact(&self, hash: &str) -> Option<Vec<u8>> {
+        let name = format!("{hash}.{ARTIFACT}");
+        let payload = self.load(&name, ARTIFACT)?;
+        // Only for the order in which images go: where it can't be told, the oldest go first.
+        let file = OpenOptions::new().write(true).open(self.dir.join(name));
+        let _ = file.and_then(|file| file.set_modified(SystemTime::now()));
+        Some(payload)
+    }
+
+    pub(crate) fn store_artifact(&self, hash: &str, payload: &[u8]) -> io::Result<()> {
+        self.store(&format!("{hash}.{ARTIFACT}"), ARTIFACT, payload)
+    }
+
+    /// What the image of a hash was compiled from.
+    pub(crate) fn component(&self, hash: &str) -> Option<Vec<u8>> {
+        self.load(&format!("{hash}.{COMPONENT}"), COMPONENT)
+    }
+
+    /// Writes that, so that a power cut does not undo it. False: another process did meanwhile, and what it wrote counts.
+    pub(crate) fn store_component(&self, hash: &str, payload: &[u8]) -> io::Result<bool> {
+        let name = format!("{hash}.{COMPONENT}");
+        let file = self.write(&name, COMPONENT, payload)?;
+        file.as_file().sync_all()?;
+        match file.persist_noclobber(self.dir.join(&name)) {
+            Ok(_) => {}
+            Err(_) if self.component(hash).is_some() => return Ok(false),
+            // One that was changed.
+            Err(error) => drop(error.file.persist(self.dir.join(name)).map_err(|error| error.error)?),
+        }
+        fs::File::open(&self.dir)?.sync_all()?;
+        Ok(true)
+    }
+
+    /// The first bytes of an image's component or artifact as they lie there, unchecked: to be shown and no more.
+    pub(crate) fn peek(&self, hash: &str, bytes_max: u64) -> Option<Vec<u8>> {
+        let open = |extension| fs::File::open(self.dir.join(format!("{hash}.{extension}"))).ok();
+        let file = open(COMPONENT).or_else(|| open(ARTIFACT))?;
+        let mut bytes = Vec::new();
+        file.take(MAC_LEN as u64 + bytes_max).read_to_end(&mut bytes).ok()?;
+        bytes.get(MAC_LEN..).map(<[u8]>::to_vec)
+    }
+
+    /// The images that are there, by hash.
+    pub(crate) fn images(&self) -> BTreeMap<String, ImageFiles> {
+        let mut images = BTreeMap::<String, ImageFiles>::new();
+        let Ok(entries) = fs::read_dir(&self.dir) else { return images };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let Some((hash, extension)) = name.to_str().and_then(|name| name.rsplit_once('.')) else { continue };
+            let is_hash = hash.len() == 2 * blake3::OUT_LEN && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+            if !is_hash || ![ARTIFACT, COMPONENT].contains(&extension) {
+                continue;
+            }
+            let Ok(metadata) = entry.metadata() else { continue };
+            let files = images.entry(hash.to_owned()).or_default();
+            if extension == ARTIFACT {
+                files.artifact = Some(metadata.len());
+                files.used_at = metadata.modified().ok();
+            } else {
+                files.component = Some(metadata.len());
+                files.created_at = metadata.modified().ok();
+            }
+        }
+        images
+    }
+
+    /// From now on only who knows which images are needed removes any from this directory.
+    pub(crate) fn keep(&self) -> io::Result<()> {
+        fs::File::create(self.dir.join(KEPT_FILE)).map(drop)
     }
 
     /// Removes the oldest files of an extension until the rest fits. A file that another process is reading stays
@@ -86,6 +169,34 @@ impl Disk {
         }
     }
 
+    /// Removes images until the rest fits: those first that were used longest ago, artifact and component together, and none
+    /// that `needed` says is needed. It is asked only where something has to go; None: that is not known now. A file that
+    /// another process is reading stays readable for it.
+    pub(crate) fn prune_images(&self, bytes_max: u64, needed: impl FnOnce() -> Option<HashSet<String>>) {
+        let images = self.images();
+        let mut total: u64 = images.values().map(ImageFiles::bytes).sum();
+        if total <= bytes_max {
+            return;
+        }
+        let Some(needed) = needed() else { return };
+        let mut images: Vec<_> = images.into_iter().filter(|(hash, _)| !needed.contains(hash)).collect();
+        images.sort_by_key(|(_, files)| files.used_at.max(files.created_at));
+        for (hash, files) in images {
+            if total <= bytes_max {
+                break;
+            }
+            total -= files.bytes();
+            for extension in [ARTIFACT, COMPONENT] {
+                let _ = fs::remove_file(self.dir.join(format!("{hash}.{extension}")));
+            }
+        }
+    }
+
+    /// Whether stored sessions need images of this directory, whoever knows which.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.dir.join(KEPT_FILE).exists()
+    }
+
     fn mac(&self, name: &str, purpose: &str, payload: &[u8]) -> blake3::Hash {
         let mut mac = blake3::Hasher::new_keyed(&self.key);
         for part in [purpose.as_bytes(), name.as_bytes()] {
@@ -93,6 +204,25 @@ impl Disk {
         }
         mac.update(payload);
         mac.finalize()
+    }
+}
+
+/// The files of one image.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ImageFiles {
+    /// Bytes of the compiled image.
+    pub(crate) artifact: Option<u64>,
+    /// Bytes of what it was compiled from.
+    pub(crate) component: Option<u64>,
+    /// When it was built.
+    pub(crate) created_at: Option<SystemTime>,
+    /// When the artifact was read or written last.
+    pub(crate) used_at: Option<SystemTime>,
+}
+
+impl ImageFiles {
+    fn bytes(&self) -> u64 {
+        self.artifact.unwrap_or(0) + self.component.unwrap_or(0)
     }
 }
 
@@ -204,6 +334,47 @@ mod tests {
         disk.prune("x", 299);
         let left = ["1.x", "2.x", "3.x", "4.y"].map(|name| disk.load(name, "test").is_some());
         assert_eq!(left, [false, true, true, true]);
+    }
+
+    #[test]
+    fn images_go_that_were_used_longest_ago_and_nobody_needs() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::open(dir.path()).unwrap();
+        let names = ["1", "2", "3", "4"].map(|name| name.repeat(2 * blake3::OUT_LEN));
+        let pause = || std::thread::park_timeout(std::time::Duration::from_millis(20));
+        for name in &names {
+            assert!(disk.store_component(name, &[0; 8]).unwrap());
+            disk.store_artifact(name, &[0; 28]).unwrap();
+            pause();
+        }
+        disk.store("functions.cache", "test", &[0; 1_000]).unwrap();
+        // The second is needed, the first was read last.
+        let needed = || Some(HashSet::from([names[1].clone()]));
+        assert!(disk.artifact(&names[0]).is_some());
+        disk.prune_images(400, || panic!("400 bytes are 400 bytes"));
+        disk.prune_images(399, || None);
+        let left = || names.each_ref().map(|name| disk.images().contains_key(name));
+        assert_eq!(left(), [true; 4], "it is not known what is needed");
+        disk.prune_images(399, needed);
+        assert_eq!(left(), [true, true, false, true]);
+        disk.prune_images(0, needed);
+        assert_eq!(left(), [false, true, false, false]);
+        let files = disk.images()[&names[1]];
+        assert_eq!((files.artifact, files.component), (Some(60), Some(40)));
+        assert!(disk.load("functions.cache", "test").is_some());
+    }
+
+    #[test]
+    fn the_first_component_counts_unless_it_is_damaged() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::open(dir.path()).unwrap();
+        assert!(disk.store_component("x", b"first").unwrap());
+        assert!(!disk.store_component("x", b"second").unwrap());
+        assert_eq!(disk.component("x").as_deref(), Some(&b"first"[..]));
+        fs::write(dir.path().join("x.component"), "damaged").unwrap();
+        assert!(disk.store_component("x", b"third").unwrap());
+        assert_eq!(disk.component("x").as_deref(), Some(&b"third"[..]));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "the key, and nothing that is half written");
     }
 
     #[test]

@@ -7,9 +7,12 @@ mod facades;
 mod functions;
 mod libraries;
 mod link;
+mod stored;
+mod warm;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use model::ModuleName;
@@ -18,9 +21,10 @@ use wasmtime::component::{Component, InstancePre, types::ComponentItem};
 
 pub(crate) use build::Builder;
 pub use component::{COMPONENT_BYTES_MAX, ForeignError, Portable};
-pub(crate) use disk::Disk;
+pub(crate) use disk::{Disk, ImageFiles};
 pub use libraries::{Format, LibraryFacts};
 
+use crate::base::{self, Bases};
 use crate::bindings::Exports;
 use crate::engine::Slots;
 use crate::error::Error;
@@ -28,7 +32,7 @@ use crate::host::{Host, Surroundings};
 use crate::library::Library;
 use crate::modules::Module;
 use crate::sandbox::{Sandbox, Setup};
-use crate::snapshot::{Bases, SnapshotKey};
+use crate::snapshot::SnapshotKey;
 
 /// What an image is made from. Two recipes of the same content share one image, whatever templates they belong to.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +51,8 @@ pub enum Origin {
     Built,
     /// Read from the data directory, where an earlier process had left it.
     Disk,
+    /// Compiled from the component in the data directory: the artifact was gone, or another version's.
+    Recompiled,
 }
 
 /// What `image inspect` shows.
@@ -80,6 +86,10 @@ pub(crate) struct Header {
     pub(crate) builtins: Vec<String>,
     /// Globals of every session, the web's among them.
     pub(crate) globals: Vec<String>,
+    /// The guest and the compiler that it was built with.
+    pub(crate) engine: String,
+    /// Of the component: what is stored of a heap builds on the memory of exactly this one.
+    pub(crate) digest: u64,
 }
 
 /// A template made runnable.
@@ -94,6 +104,8 @@ pub struct Image {
     pub(crate) exports: Exports,
     slots: Arc<Slots>,
     pub(crate) bases: Bases,
+    /// It was seen to have all that this version calls.
+    checked: AtomicBool,
 }
 
 impl std::fmt::Debug for Image {
@@ -123,6 +135,7 @@ impl Image {
             component: linker.instantiate_pre(component)?,
             slots,
             bases: Bases::default(),
+            checked: AtomicBool::new(false),
         })
     }
 
@@ -165,6 +178,24 @@ impl Image {
     pub(crate) fn pristine(self: &Arc<Self>) -> Result<Sandbox, Error> {
         let host = Host::new(Setup::default(), &self.modules, self.module_exports.clone(), Surroundings::default())?;
         Sandbox::new(self.clone(), host, None)
+    }
+
+    /// Whether an image of another version has all that this one calls. [`Error::ImageGone`]: it has not.
+    pub(crate) fn check(self: &Arc<Self>) -> Result<(), Error> {
+        if !self.checked.load(Ordering::Relaxed) {
+            let checked = base::with_pristine(self, |pristine| {
+                let inner = &mut *pristine.inner;
+                Ok(inner.guest.check(&mut inner.store, &self.exports)?)
+            });
+            checked.map_err(|error| Error::ImageGone(error.to_string().into()))?;
+            self.checked.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Tells its component from others of the same content.
+    pub(crate) fn digest(&self) -> u64 {
+        self.header.digest
     }
 
     /// What snapshots of its sessions are sealed with.

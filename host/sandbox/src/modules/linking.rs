@@ -10,7 +10,8 @@ use super::{Answer, Failure, Module};
 use crate::control::HardStop;
 use crate::host::Host;
 use crate::limits::Verdict;
-use crate::tickets::{CALLS_MAX, Held};
+use crate::room::Held;
+use crate::tickets::CALLS_MAX;
 
 /// What a host function is given beside its arguments.
 pub(crate) type Store<'a> = StoreContextMut<'a, Host>;

@@ -66,6 +66,7 @@ pub(super) fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::PromiseNeverSettles
         | ErrorCode::Cancelled
         | ErrorCode::Interrupted
+        | ErrorCode::MigrateFailed
         | ErrorCode::SnapshotRefused
         | ErrorCode::SessionCrashed => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorCode::SessionLimit => StatusCode::SERVICE_UNAVAILABLE,

@@ -196,3 +196,26 @@ fn under(query: &Query) -> Result<(Option<TemplateId>, String), Fault> {
     }
     Ok((template, worktree_path))
 }
+
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "MigrateSession")]
+pub(super) struct Migrate {
+    /// Begin anew and take nothing along: the heap is not asked. Needed where it can't be brought back.
+    discard: bool,
+}
+
+pub(super) async fn migrate(
+    State(app): State<Arc<App>>,
+    Tenant(tenant): Tenant,
+    PathId(id): PathId<SessionId>,
+    Json(body): Json<Migrate>,
+) -> Answer {
+    let row = app.store.session(tenant, id).await?.ok_or_else(|| Fault::session_not_found(id))?;
+    if row.status != SessionStatus::Ready {
+        return Err(Fault::session_not_ready(id));
+    }
+    let whole = super::templates::usable(&app, tenant, row.vm_id).await?;
+    let row = app.registry.migrate(tenant, id, whole, body.discard).await?;
+    ok(&shown(&app, row))
+}

@@ -1,8 +1,8 @@
 //! The operations of the API, for its OpenAPI document. A test holds this list to the routes.
 use model::ErrorCode::{
     AlreadyExists, CheckpointNotFound, EngineUnsupported, ExecutionNotFound, ExportDisabled, FileNotFound, ImageGone,
-    ImportNotAllowed, InvalidPath, InvalidRequest, LibraryFailed, LibraryNotFound, ModuleNotAllowed, NotFound,
-    OutputLimitExceeded, SessionBusy, SessionDamaged, SessionLimit, SessionNotDurable, SessionNotFound,
+    ImportNotAllowed, InvalidPath, InvalidRequest, LibraryFailed, LibraryNotFound, MigrateFailed, ModuleNotAllowed,
+    NotFound, OutputLimitExceeded, SessionBusy, SessionDamaged, SessionLimit, SessionNotDurable, SessionNotFound,
     SessionNotReady, SessionPinned, SnapshotRefused, StartupFailed, StartupModeUnsupported, TemplateInactive,
     TemplateNotFound, WorktreeNotFound,
 };
@@ -67,7 +67,11 @@ pub(super) static OPERATIONS: &[Operation] = &[
     Operation { answers: &[(200, json!(system::Health))],
         ..op("get", "/health", "health", "Is the server up") },
     Operation { answers: &[(200, json!(system::Summary))],
-        ..op("get", "/runtime/summary", "runtimeSummary", "What is live") },
+        ..op("get", "/runtime/summary", "runtimeSummary", "Sessions that take executions") },
+    Operation { answers: &[(200, json!(Vec<crate::operate::ImageUse>))],
+        ..op("get", "/ops/images", "listImages", "The images on the disk and those that sessions need, of all tenants") },
+    Operation { answers: &[(200, json!(crate::operate::Durable))],
+        ..op("get", "/ops/durability", "durabilityFigures", "How much of the sessions is on the disk, of all tenants") },
     Operation { answers: &[(200, Body::Other("application/json"))],
         ..op("get", "/openapi.json", "openapi", "This document") },
     Operation { answers: &[(200, Body::Other("text/html"))],
@@ -185,6 +189,12 @@ pub(super) static OPERATIONS: &[Operation] = &[
     Operation { request: json!(heaps::Restore), answers: &[(200, json!(Session))],
         errors: &[SessionNotFound, SessionNotReady, SessionBusy, SessionDamaged, CheckpointNotFound],
         ..op("post", "/sessions/{session_id}/restore", "restoreSession", "Have a session go on from one of its checkpoints") },
+    Operation { request: json!(heaps::Migrate), answers: &[(200, json!(Session))],
+        errors: &[SessionNotFound, SessionNotReady, SessionBusy, SessionPinned, SessionNotDurable, SessionDamaged, ImageGone,
+            MigrateFailed, TemplateNotFound, TemplateInactive, WorktreeNotFound, ModuleNotAllowed, LibraryNotFound,
+            LibraryFailed, StartupFailed, SessionLimit],
+        ..op("post", "/sessions/{session_id}/migrate", "migrateSession",
+            "Move a session to what its template is now; hooks of its script carry over what they choose") },
 
     Operation { parameters: &[
             query("checkpoint", "A checkpoint of the session; its heap as it is unless said", r#"{"type":"string","format":"uuid"}"#),

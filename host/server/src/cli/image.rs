@@ -68,6 +68,7 @@ fn origin(origin: Origin) -> &'static str {
     match origin {
         Origin::Built => "built",
         Origin::Disk => "disk",
+        Origin::Recompiled => "recompiled",
     }
 }
 
@@ -111,6 +112,7 @@ fn table(local: &Local, machine: &[HostLimit]) -> String {
     let origin = match local.image.origin() {
         Origin::Built => "built just now",
         Origin::Disk => "disk, built by an earlier process",
+        Origin::Recompiled => "compiled just now, built by an earlier process",
     };
     table.row("origin", origin);
     table.rows("modules", modules(local).iter().map(|module| format!("{} {}", module.name, module.version)));
@@ -126,7 +128,7 @@ fn table(local: &Local, machine: &[HostLimit]) -> String {
 
     table.section(match local.image.origin() {
         Origin::Built => "Build",
-        Origin::Disk => "Build (by that process)",
+        Origin::Disk | Origin::Recompiled => "Build (by that process)",
     });
     for (stage, time) in &facts.timings {
         table.row(stage, &format!("{:>10.3} ms", milliseconds(*time)));

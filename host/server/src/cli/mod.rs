@@ -56,8 +56,9 @@ struct Flags {
     /// The database file that `serve` keeps templates, sessions and executions in; created if absent
     #[arg(long, global = true, value_name = "FILE", default_value = "vm-system.db")]
     db: PathBuf,
-    /// Directory for compiled images and their key: a cache, safe to delete while nothing runs, but for `secrets.key`,
-    /// which `serve` can't open secrets without. `serve` keeps it in `.vm-system`; `run`, `repl` and `image` share the user's cache directory
+    /// Directory for images and keys. `serve` keeps it in `.vm-system`, and it belongs to the database: without `key` and the images
+    /// stored sessions can't be brought back, without `secrets.key` no secret be opened. `run`, `repl` and `image` share the user's
+    /// cache directory, which is safe to delete
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// The server that client commands talk to [default: http://127.0.0.1:3210]

@@ -28,12 +28,14 @@ Examples:
 
 The first start on a new data directory compiles the engine, which takes seconds; later starts take milliseconds.
 When it listens, it prints `vm-system listening on http://ADDR` on stdout; its log goes to stderr.
-SIGINT or SIGTERM stops it: running scripts get --grace-ms to finish, then they are cancelled and recorded.")]
+SIGINT or SIGTERM stops it: running scripts get --grace-ms to finish, then they are cancelled and recorded.
+Durable sessions (the default) are there again after the next start, and after kill -9.")]
 pub struct Args {
     /// Address to listen on; port 0 picks a free one. There is no authentication: keep it on the loopback
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3210")]
     listen: SocketAddr,
-    /// Sessions that can be live at once; more are refused with 503 SESSION_LIMIT
+    /// Sessions that can be in memory at once: for one more, idle durable ones leave it for the disk; where all are in use,
+    /// it is refused with 503 SESSION_LIMIT
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_sessions: u32,
     /// Directory of the libraries that templates may list, a file `NAME.js` each
@@ -80,6 +82,9 @@ pub struct Args {
     /// on all servers between which sessions move. Nobody but its owner may read it [default: no exports, no imports]
     #[arg(long, value_name = "FILE", value_parser = share_key)]
     share_key: Option<ShareKey>,
+    /// What compiled images may take in the data directory; past that those go that no session needs, unused ones first
+    #[arg(long, value_name = "MB", default_value_t = 4_096, value_parser = clap::value_parser!(u32).range(1..))]
+    images_mb: u32,
     /// Connections that can be open at once; more wait until one closes
     #[arg(long, value_name = "N", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: u32,
@@ -167,6 +172,7 @@ impl Args {
                 Check::Off => store::Check::Off,
             },
             data_dir: globals.server_data_dir(),
+            images_bytes_max: u64::from(self.images_mb) << 20,
             library_cache: self.library_cache.clone(),
             worktree_roots: self.worktree_roots.clone(),
             hosts: self.hosts.clone(),

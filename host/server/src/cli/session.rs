@@ -97,6 +97,18 @@ enum Verb {
     Export(file::Export),
     /// Make a session that goes on from a file that `export` wrote
     Import(file::Import),
+    /// Move a session to what its template is now: image, grants, settings, startup files
+    ///
+    /// Its heap stays behind. What the function of session.on('save') returns there, as JSON, is what that of session.on('load')
+    /// is called with here. Until all of it has worked the session goes on as it was.
+    Migrate {
+        /// Its id
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        session: String,
+        /// Take nothing along: needed where the heap can't be brought back
+        #[arg(long)]
+        discard: bool,
+    },
     /// Close a session: what runs is cancelled, the heap is gone, its row and its executions stay
     #[command(visible_alias = "delete")]
     Close {
@@ -212,6 +224,12 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
         }
         Verb::Export(export) => file::export(&client, &export),
         Verb::Import(import) => file::import(&client, &import),
+        Verb::Migrate { session, discard } => {
+            // Startup files run before the answer.
+            let body = json!({ "discard": discard });
+            let answer = client.post(&["sessions", &session, "migrate"]).json(&body)?.patient().send()?;
+            answer.show(|_: IgnoredAny| vec![format!("Migrated session: {}", line(&session))])
+        }
         Verb::Close { session } => {
             let answer = client.post(&["sessions", &session, "close"]).send()?;
             answer.show(|_: IgnoredAny| vec![format!("Closed session: {}", line(&session))])

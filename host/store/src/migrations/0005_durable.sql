@@ -12,14 +12,15 @@ CREATE TABLE recipes (
 ) STRICT;
 
 -- A whole heap (no parent), or what changed since the parent, which may be another session's. `session` is the one whose history it
--- is in; none: it is there only for what builds on it. `children` counts that, so that what may go is an index and not a search.
+-- is in; none: it is there only for what builds on it. `children` counts that, so that what may go is an index and not a search; a
+-- foreign key of `parent`, like one of a session's `head`, would need an index that every checkpoint writes, to say the same.
 -- `seq` counts the executions that this heap includes, `depth` the deltas below it, `bytes` is the body's length.
 CREATE TABLE checkpoints (
     key        INTEGER PRIMARY KEY,
     tenant     BLOB NOT NULL REFERENCES tenants (id),
     id         BLOB NOT NULL CHECK (length(id) = 16),
     session    INTEGER REFERENCES sessions (key) ON DELETE SET NULL,
-    parent     INTEGER REFERENCES checkpoints (key),
+    parent     INTEGER,
     children   INTEGER NOT NULL DEFAULT 0 CHECK (children >= 0),
     recipe     INTEGER NOT NULL REFERENCES recipes (key),
     kind       TEXT NOT NULL CHECK (kind IN ('run', 'fork', 'restore', 'import', 'migrate')),
@@ -33,7 +34,6 @@ CREATE TABLE checkpoints (
 ) STRICT;
 
 CREATE INDEX checkpoints_by_session ON checkpoints (session, key, bytes);
-CREATE INDEX checkpoints_by_parent ON checkpoints (parent) WHERE parent IS NOT NULL;
 CREATE INDEX checkpoints_loose ON checkpoints (key) WHERE session IS NULL AND children = 0;
 
 -- Sealed by the server. A table of its own: a change of a row writes the whole row anew, and checkpoints change when they leave a
@@ -50,12 +50,11 @@ ALTER TABLE sessions ADD COLUMN recipe INTEGER REFERENCES recipes (key);
 ALTER TABLE sessions ADD COLUMN durability TEXT NOT NULL DEFAULT 'none'
     CHECK (durability IN ('none', 'checkpoint', 'every'));
 ALTER TABLE sessions ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE sessions ADD COLUMN head INTEGER REFERENCES checkpoints (key);
+ALTER TABLE sessions ADD COLUMN head INTEGER;
 ALTER TABLE sessions ADD COLUMN wake_at INTEGER;
 
 -- The list of all, which sorted every session of the tenant for a page.
 CREATE INDEX sessions_by_tenant ON sessions (tenant, key);
-CREATE INDEX sessions_by_head ON sessions (head) WHERE head IS NOT NULL;
 CREATE INDEX sessions_by_wake ON sessions (wake_at) WHERE wake_at IS NOT NULL;
 -- Those that end with the server, among however many that do not.
 CREATE INDEX sessions_fleeting ON sessions (key) WHERE status = 'ready' AND durability = 'none';

@@ -25,8 +25,8 @@ use super::{
 };
 use crate::host::Host;
 use crate::limits::{Verdict, host_text_bytes};
+use crate::room::Room;
 use crate::root::PathError;
-use crate::tickets::Room;
 
 pub(super) static MODULE: Module = Module {
     name: "fs",
