@@ -1,5 +1,6 @@
 //! kill -9 again and again under clients that change heaps, copy them and rewind them: what was answered is in the heap, and nothing
 //! else is but for what was under way, as its row says.
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ struct Client {
     agent: ureq::Agent,
     dice: Dice,
     name: String,
+    log: PathBuf,
     session: String,
     /// What the heap has been given, as far as was answered.
     heap: Vec<u64>,
@@ -44,14 +46,32 @@ enum UnderWay {
 }
 
 impl Client {
-    fn new(name: String, session: String, seed: u64) -> Client {
+    fn new(name: String, log: PathBuf, session: String, seed: u64) -> Client {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(30)))
             .build()
             .into();
         let (heap, checkpoints) = (Vec::new(), Vec::new());
-        Client { agent, dice: Dice(seed), name, session, heap, checkpoints, next: 0, acknowledged: 0, under_way: None }
+        Client {
+            agent,
+            dice: Dice(seed),
+            name,
+            log,
+            session,
+            heap,
+            checkpoints,
+            next: 0,
+            acknowledged: 0,
+            under_way: None,
+        }
+    }
+
+    /// What the server logged last.
+    fn logged(&self) -> String {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let from = log.lines().count().saturating_sub(20);
+        log.lines().skip(from).map(|line| format!("\n{line}")).collect()
     }
 
     /// None: the server is gone.
@@ -76,12 +96,12 @@ impl Client {
             0 | 1 => {
                 self.under_way = Some(UnderWay::Other);
                 let (status, row) = self.send("POST", url, &format!("{session}/hibernate"), &json!({}))?;
-                assert_eq!(status, 200, "{row}");
+                assert_eq!(status, 200, "{row}{}", self.logged());
             }
             2 => {
                 self.under_way = Some(UnderWay::Other);
                 let (status, made) = self.send("POST", url, &format!("{session}/checkpoints"), &json!({}))?;
-                assert_eq!(status, 201, "{made}");
+                assert_eq!(status, 201, "{made}{}", self.logged());
                 if let Some(id) = made["checkpoint"]["id"].as_str() {
                     self.checkpoints.push((id.to_owned(), self.heap.clone()));
                 }
@@ -94,7 +114,7 @@ impl Client {
                     self.send("POST", url, &format!("{session}/restore"), &json!({ "checkpoint": id }))?;
                 // It was not kept.
                 let gone = status == 404 && row["error"]["code"] == "CHECKPOINT_NOT_FOUND";
-                assert!(status == 200 || gone, "{row}");
+                assert!(status == 200 || gone, "{row}{}", self.logged());
                 if gone {
                     self.checkpoints.remove(at);
                 } else {
@@ -104,12 +124,12 @@ impl Client {
             4 => {
                 self.under_way = Some(UnderWay::Fork);
                 let (status, forks) = self.send("POST", url, &format!("{session}/fork"), &json!({}))?;
-                assert_eq!(status, 201, "{forks}");
+                assert_eq!(status, 201, "{forks}{}", self.logged());
                 let left = std::mem::replace(&mut self.session, forks[0]["id"].as_str().unwrap().to_owned());
                 self.checkpoints.clear();
                 self.under_way = Some(UnderWay::Close { left: left.clone() });
                 let (status, row) = self.send("DELETE", url, &format!("/sessions/{left}"), &json!({}))?;
-                assert_eq!(status, 200, "{row}");
+                assert_eq!(status, 200, "{row}{}", self.logged());
             }
             _ => {
                 let number = self.next;
@@ -203,7 +223,7 @@ fn kill_and_look(seed: u64) -> u64 {
             body["workspace_id"] = json!(name);
             let session = server.post("/sessions", body).expect(201).json["id"].as_str().unwrap().to_owned();
             server.eval(&session, PRELUDE);
-            Client::new(name, session, seed * 100 + n)
+            Client::new(name, place.path().join("server.log"), session, seed * 100 + n)
         })
         .collect();
     let mut dice = Dice(seed);
