@@ -162,15 +162,10 @@ impl Engine {
         Ok((modules, hash))
     }
 
-    /// The stored heap `of` under other names: snapshots without pages that build on it. `image`: that of its session.
-    pub fn copies(
-        &self,
-        image: &str,
-        of: (Uuid, &[u8]),
-        depth: u32,
-        ids: &[Uuid],
-    ) -> Result<Vec<Snapshot>, RestoreError> {
-        snapshot::copy(self.0.builder.snapshot_key(), image, of, depth, ids)
+    /// A stored heap under other names: snapshots without pages that build on it. `image`: that of its session. `chain`: its
+    /// parts, from the full one to the one that is meant.
+    pub fn copies(&self, image: &str, chain: &[(Uuid, Vec<u8>)], ids: &[Uuid]) -> Result<Vec<Snapshot>, RestoreError> {
+        snapshot::copy(self.0.builder.snapshot_key(), image, chain, ids)
     }
 
     /// Runs `job` on one of the guest threads, the only ones with stacks for it.

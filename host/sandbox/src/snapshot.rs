@@ -91,6 +91,9 @@ struct Header {
     runs: Vec<(u32, u32)>,
     tickets: SavedTickets,
     states: BTreeMap<String, serde_json::Value>,
+    /// What whoever keeps the session wants to find with the heap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 /// Hashes of an image's own memory, so that pages that are as the image has them are not stored.
@@ -179,7 +182,8 @@ impl Sandbox {
         let before: &[(u32, u64)] = inner.past.as_ref().map_or(&[], |past| &past.pages);
         let Changes { pages, runs } = changes(bytes, base, before, full);
         let count = runs.iter().map(|(_, count)| count).sum();
-        let header = Header { memory_pages, stack_pointer, runs, tickets, states };
+        let note = inner.note.clone();
+        let header = Header { memory_pages, stack_pointer, runs, tickets, states, note };
         let timer_due = header.tickets.next_due();
         let raw = write(&header, bytes)?;
         let past = inner.past.take().filter(|_| !full);
@@ -322,23 +326,31 @@ fn read(raw: &[u8]) -> Option<(Header, &[u8])> {
 }
 
 /// The same heap under another name, as a snapshot with no pages that builds on it: what a fork or a rewound session begins
-/// with.
+/// with. `chain`: the parts of the heap, of which the last two are looked at.
 pub(crate) fn copy(
     key: &SnapshotKey,
     image: &str,
-    (of, bytes): (Uuid, &[u8]),
-    depth: u32,
+    chain: &[(Uuid, Vec<u8>)],
     ids: &[Uuid],
 ) -> Result<Vec<Snapshot>, RestoreError> {
     let damaged = RestoreError::Damaged;
-    let parent = bytes.get(SEAL_LEN..).and_then(|rest| rest.first_chunk()).ok_or(damaged("it is cut short"))?;
-    let (parent, raw) = open(key, image, of, parent, bytes, usize::MAX)?;
+    let (mut of, bytes) = chain.last().map(|(id, bytes)| (*id, bytes)).ok_or(damaged("there is nothing of it"))?;
+    let before = bytes.get(SEAL_LEN..).and_then(|rest| rest.first_chunk()).ok_or(damaged("it is cut short"))?;
+    let (mut parent, raw) = open(key, image, of, before, bytes, usize::MAX)?;
     let (header, _) = read(&raw).ok_or(damaged("it is not what this version writes"))?;
+    let mut depth = u32::try_from(chain.len()).unwrap_or(u32::MAX);
+    // A copy of a copy builds on what that builds on, or chains would have no end.
+    if depth > DEPTH_MAX
+        && header.runs.is_empty()
+        && let [.., (id, _), _] = chain
+    {
+        (of, parent, depth) = (*id, *before, depth - 1);
+    }
     let timer_due = header.tickets.next_due();
-    let raw = write(&Header { runs: Vec::new(), ..header }, &[])?;
+    let raw = write(&Header { runs: Vec::new(), note: None, ..header }, &[])?;
     let copy = |id: &Uuid| {
         let (bytes, _) = close(key, image, *id, &parent, &raw)?;
-        Ok(Snapshot { id: *id, parent: Some(of), depth: depth + 1, pages: 0, timer_due, bytes })
+        Ok(Snapshot { id: *id, parent: Some(of), depth, pages: 0, timer_due, bytes })
     };
     ids.iter().map(copy).collect()
 }
@@ -440,6 +452,7 @@ impl Image {
         let page = |(page, (index, at)): (&u32, &(usize, usize))| (*page, hash(&whole.raws[*index][*at..*at + PAGE]));
         let pages = whole.pages.iter().map(page).filter(|(page, hash)| *hash != base.get(*page)).collect();
         let (id, depth) = chain.last().map_or((Uuid::nil(), 0), |(id, _)| (*id, chain.len() as u32 - 1));
+        inner.note.clone_from(&whole.header.note);
         let Whole { seal, full_bytes, since_full, .. } = whole;
         inner.past = Some(Past { id, seal, depth, full_bytes, since_full, pages });
         inner.started = true;

@@ -104,7 +104,13 @@ impl Shared {
         match nursery.store.session_restored(tenant, id, new).await {
             // It left the history, and the disk, while it was read.
             Err(store::Error::Gone) => Err(Fault::checkpoint_not_found(id, checkpoint)),
-            restored => Ok(restored?),
+            restored => {
+                let row = restored?;
+                if let Err(error) = nursery.store.prune_checkpoints(tenant, id, nursery.retention).await {
+                    tracing::warn!(%error, "old checkpoints were not removed");
+                }
+                Ok(row)
+            }
         }
     }
 
@@ -165,12 +171,11 @@ impl Shared {
     async fn copies(&self, source: Source, kind: CheckpointKind, count: u32) -> Result<Vec<NewCheckpoint>, Fault> {
         let Source { recipe, chain } = source;
         let wakes = Made::read(&recipe)?.settings.runtime.background;
-        let Some(mut chain) = chain else { return Ok(Vec::new()) };
-        let Some((head, body)) = chain.links.pop() else { return Ok(Vec::new()) };
+        let Some(chain) = chain else { return Ok(Vec::new()) };
+        let links: Vec<_> = chain.links.into_iter().map(|(id, bytes)| (*id.as_uuid(), bytes)).collect();
         let engine = self.nursery.engine.clone();
         let ids: Vec<_> = (0..count).map(|_| Uuid::now_v7()).collect();
-        let copies =
-            blocking(move || engine.copies(&recipe.image, (*head.as_uuid(), &body), chain.depth, &ids)).await?;
+        let copies = blocking(move || engine.copies(&recipe.image, &links, &ids)).await?;
         let copies = copies.map_err(|error| self.nursery.restore_fault(&error))?;
         Ok(copies.into_iter().map(|snapshot| keep::row(snapshot, kind, wakes)).collect())
     }

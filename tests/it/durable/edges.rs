@@ -42,8 +42,8 @@ fn five_slots_serve_fifty_sessions() {
     assert_eq!(server.value(&stays, "n"), "1");
     // Where all slots are taken by what can't leave, there is none.
     let others: Vec<_> = (0..4).map(|_| server.session(&fleeting)).collect();
-    server.try_eval(&sessions[0], "n").expect_error(429, "SESSION_LIMIT");
-    server.post("/sessions", server.session_body(&durable)).expect_error(429, "SESSION_LIMIT");
+    server.try_eval(&sessions[0], "n").expect_error(503, "SESSION_LIMIT");
+    server.post("/sessions", server.session_body(&durable)).expect_error(503, "SESSION_LIMIT");
     assert_eq!(row(&server, &sessions[0])["status"], "ready");
     close(&server, &others[0]);
     assert_eq!(server.value(&sessions[0], "n"), "3");
@@ -217,6 +217,7 @@ fn what_can_not_come_back_says_why_and_can_go_back() {
     let told = server.eval(&session, "n");
     assert_eq!(told["result"]["preview"], "2", "one that can be stopped costs nothing: {told}");
     assert!(console(&server, &told)[0].contains("session.on('resume')"), "{told}");
+    restore(&server, &session, &good).expect(200);
     server.value(&session, &format!("session.on('resume', () => {TRAP}); n = 3"));
     hibernate(&server, &session).expect(200);
     server.try_eval(&session, "n").expect_error(409, "SESSION_DAMAGED");
