@@ -154,6 +154,14 @@ impl Server {
 
     /// The same, with another place for its log.
     pub fn start_logging_to(log: Stdio, directory: &Path, images: &Path, flags: &[&str]) -> Server {
+        Server::try_start(log, directory, images, flags).unwrap_or_else(|line| {
+            let log = std::fs::read_to_string(directory.join("server.log")).unwrap_or_default();
+            panic!("the server does not listen: {line}{log}");
+        })
+    }
+
+    /// The same. An error where it does not listen: what it said instead, and how it ended.
+    pub fn try_start(log: Stdio, directory: &Path, images: &Path, flags: &[&str]) -> Result<Server, String> {
         let mut child = Command::new(program())
             .args(["--data-dir", images.to_str().unwrap(), "serve", "--listen", "127.0.0.1:0"])
             .args(flags)
@@ -166,9 +174,7 @@ impl Server {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Some(url) = line.trim().strip_prefix("vm-system listening on ").map(str::to_owned) else {
-            let _ = child.kill();
-            let log = std::fs::read_to_string(directory.join("server.log")).unwrap_or_default();
-            panic!("the server does not listen: {line}{log}");
+            return Err(format!("{line}{:?}", child.wait().unwrap().code()));
         };
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -176,7 +182,7 @@ impl Server {
             .timeout_global(Some(PATIENCE))
             .build()
             .into();
-        Server { child, agent, url, directory: directory.to_owned(), _own: None }
+        Ok(Server { child, agent, url, directory: directory.to_owned(), _own: None })
     }
 
     /// Ends the server as a power cut would.
