@@ -100,7 +100,7 @@ fn a_session_survives_kill_nine_with_its_heap() {
     let server = Server::start_in(place.path(), &shared_images());
     let settings = json!({ "limits": { "wall_ms": 60_000, "cpu_ms": 60_000 } });
     let every = template(&server, "every", &[], &settings);
-    let fleeting = template(&server, "none", &[], &json!({ "runtime": { "durability": "none" } }));
+    let fleeting = server.fleeting("none", &[]);
     let [session, busy, untouched] = [(); 3].map(|()| server.session(&every));
     let gone = server.session(&fleeting);
     let fresh = row(&server, &session);

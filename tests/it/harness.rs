@@ -273,6 +273,14 @@ impl Server {
         id
     }
 
+    /// A template whose sessions end with the server; its id.
+    pub fn fleeting(&self, name: &str, modules: &[&str]) -> String {
+        let id = self.template(name, modules);
+        let settings = json!({ "runtime": { "durability": "none" } }).to_string();
+        self.send("PATCH", &format!("/templates/{id}/settings"), Some(&settings)).expect(200);
+        id
+    }
+
     /// A new session on `template` whose worktree is the server's own directory; its id.
     pub fn session(&self, template: &str) -> String {
         let body = self.session_body(template);

@@ -11,7 +11,7 @@ use crate::harness::{Server, shared_images};
 fn what_was_acknowledged_survives_a_kill() {
     let place = tempfile::tempdir().unwrap();
     let server = Server::start_in(place.path(), &shared_images());
-    let template = server.template("kept", &["fs"]);
+    let template = server.fleeting("kept", &["fs"]);
     let session = server.session(&template);
     let execution = server.eval(&session, "console.log('before'); 6 * 7");
     let events = server.events(&execution);
@@ -92,7 +92,7 @@ fn nothing_is_left_running() {
 fn a_server_that_stops_leaves_nothing_half_done() {
     let place = tempfile::tempdir().unwrap();
     let server = Server::start_with(place.path(), &shared_images(), &["--grace-ms", "100"]);
-    let template = server.template("t", &[]);
+    let template = server.fleeting("t", &[]);
     let (busy, idle) = (server.session(&template), server.session(&template));
     let body = serde_json::json!({ "session_id": busy, "input": "console.log('begun'); for (;;) {}" }).to_string();
     let url = server.url.clone();

@@ -18,7 +18,7 @@ fn five_slots_serve_fifty_sessions() {
     let place = tempfile::tempdir().unwrap();
     let server = Server::start_with(place.path(), &shared_images(), &["--max-sessions", "5"]);
     let durable = template(&server, "t", &[], &json!({}));
-    let fleeting = template(&server, "none", &[], &json!({ "runtime": { "durability": "none" } }));
+    let fleeting = server.fleeting("none", &[]);
     let sessions: Vec<_> = (0..50).map(|_| server.session(&durable)).collect();
     // One that nobody brought back keeps its slot.
     let stays = server.session(&fleeting);
@@ -72,7 +72,7 @@ fn sessions_that_leave_at_once_are_there_for_everyone() {
 #[test]
 fn what_is_not_stored_says_so() {
     let server = Server::start();
-    let fleeting = template(&server, "none", &[], &json!({ "runtime": { "durability": "none" } }));
+    let fleeting = server.fleeting("none", &[]);
     let session = server.session(&fleeting);
     assert_eq!(row(&server, &session).get("durability"), None);
     for refused in [
@@ -251,6 +251,20 @@ fn what_can_not_come_back_says_why_and_can_go_back() {
     assert_eq!((&back["status"], back.get("last_error")), (&json!("ready"), None), "{back}");
     assert_eq!(server.value(&session, "n"), "1");
     std::fs::remove_dir(&path).unwrap();
+}
+
+/// The largest heap that a session may have is stored as well.
+#[test]
+fn a_heap_is_stored_up_to_its_limit() {
+    let server = Server::start();
+    let limits = json!({ "limits": { "mem_mb": 200, "cpu_ms": 20_000, "wall_ms": 60_000 } });
+    let session = server.session(&template(&server, "t", &[], &limits));
+    server.value(&session, "var kept = []; kept.push(new Uint8Array(180 << 20)); kept[0][5_000_000] = 7; 1");
+    hibernate(&server, &session).expect(200);
+    assert_eq!(server.value(&session, "[kept[0].length, kept[0][5_000_000]].join()"), "188743680,7");
+    let over = server.eval(&session, "kept.push(new Uint8Array(30 << 20)); 1");
+    assert_eq!(over["error"]["code"], "MEMORY_LIMIT_EXCEEDED", "{over}");
+    assert_eq!(server.value(&session, "kept = null; 1"), "1");
 }
 
 /// All that is random, as one string.

@@ -165,7 +165,8 @@ const KINDS: &[(&str, &[&str])] = &[
     (
         "Promise.reject(new Error('loose #')); queueMicrotask(() => console.warn('micro #')); 0",
         &["queueMicrotask(() => { throw new Error('in micro #') }); 0", "await Promise.reject(#)", "Promise.any([Promise.reject(1), Promise.reject(2)])",
-          "console.error({ a: [1, { b: new Map([[@, #]]) }], f() {}, s: Symbol('x') }); 0", "console.table?.([{ a: # }]); console.count('c'); 0", "console.group('g'); console.log(@); 0", "console.groupEnd(); console.log(#); 0"],
+          "console.error({ a: [1, { b: new Map([[@, #]]) }], f() {}, s: Symbol('x') }); 0", "console.table?.([{ a: # }]); console.count('c'); 0",
+          "console.group('g'); console.log(@); 0", "console.groupEnd(); console.log(#); 0"],
     ),
     (
         "var rs$ = new ReadableStream({ start(c) { rs_$ = c; c.enqueue('s#') } }), rd$ = rs$.getReader(); var rs_$; (await rd$.read()).value",
@@ -263,7 +264,7 @@ fn random_programs_do_not_notice() {
     let place = tempfile::tempdir().unwrap();
     let mut server = Server::start_in(place.path(), &shared_images());
     let modules = ["crypto", "events"];
-    let fleeting = template(&still, "t", &modules, &json!({ "runtime": { "durability": "none" } }));
+    let fleeting = still.fleeting("t", &modules);
     let durable = template(&server, "t", &modules, &json!({}));
     let mut programs: Vec<Program> = (0..PROGRAMS)
         .map(|n| Program {
