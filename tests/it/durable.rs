@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use crate::harness::{Answer, Server, shared_images};
 
+mod crowds;
 mod damage;
 mod edges;
 mod killing;
