@@ -104,6 +104,10 @@ fn a_session_survives_kill_nine_with_its_heap() {
     let fleeting = server.fleeting("none", &[]);
     let [session, busy, untouched] = [(); 3].map(|()| server.session(&every));
     let gone = server.session(&fleeting);
+    std::fs::write(server.directory.join("first.js"), "var started = [1]").unwrap();
+    let begins = json!({ "name": "starts", "startup_files": [{ "path": "first.js" }] });
+    let begins = server.post("/templates", begins).expect(201).json["id"].as_str().unwrap().to_owned();
+    let begun = server.session(&begins);
     let fresh = row(&server, &session);
     assert_eq!(
         (&fresh["durability"], &fresh["seq"], &fresh["durable_seq"]),
@@ -142,6 +146,7 @@ fn a_session_survives_kill_nine_with_its_heap() {
     assert_eq!((&next["result"]["preview"], console(&server, &next)), (&json!("1,1"), vec!["late !".to_owned()]));
     assert_eq!(residence(&server, &session), "live");
     assert_eq!(server.value(&untouched, "typeof purse"), "undefined");
+    assert_eq!(server.value(&begun, "started.push(2)"), "2", "startup files run once");
     // What a script stored itself is there, and the script goes on from it.
     assert!(["2", "3"].contains(&server.eval(&busy, "n")["result"]["preview"].as_str().unwrap()));
 }
@@ -195,6 +200,11 @@ fn idle_sessions_leave_memory_and_come_back() {
     assert_eq!(history(&server, &timed), Vec::<Value>::new());
     server.send("DELETE", &format!("/sessions/{timed}"), None).expect_error(404, "SESSION_NOT_FOUND");
     hibernate(&server, NOBODY).expect_error(404, "SESSION_NOT_FOUND");
+    // Memory is short.
+    let server = restarted(server, &place, &["--memory-max-mb", "1"]);
+    assert_eq!(server.value(&session, "n"), "10");
+    until("it leaves to make room", || residence(&server, &session) == "hibernated");
+    assert_eq!(server.value(&session, "++n"), "11");
 }
 
 #[test]
