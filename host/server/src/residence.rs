@@ -201,7 +201,8 @@ impl Shared {
             return Ok(session);
         }
         // Before there is room and a turn: what is not there costs nobody anything.
-        let row = nursery.store.session(tenant, id).await?.ok_or_else(|| Fault::session_not_found(id))?;
+        let row = nursery.store.session(tenant, id).await.map_err(|error| broken(id, error))?;
+        let row = row.ok_or_else(|| Fault::session_not_found(id))?;
         if row.status != SessionStatus::Ready || row.durability == model::Durability::None {
             return Err(Fault::session_not_ready(id));
         }
@@ -295,15 +296,18 @@ pub(crate) fn not_durable() -> Fault {
     Fault::new(ErrorCode::SessionNotDurable, message)
 }
 
-/// A stored heap whose rows are not whole.
+/// A stored heap whose rows are not whole. What exactly is wrong with them is no client's business, nor any use to it.
 pub(crate) fn broken(id: SessionId, error: store::Error) -> Fault {
-    match error {
-        store::Error::Broken(why) => {
-            let message = format!("The session can't be brought back: {why}. Restore an older checkpoint of it");
-            Fault::new(ErrorCode::SessionDamaged, message).with("session_id", id)
-        }
-        error => error.into(),
+    if !error.is_damage() {
+        return error.into();
     }
+    tracing::error!(session = %id, %error, "what is stored of a session is damaged");
+    let why = match error {
+        store::Error::Broken(why) => why,
+        _ => "what is stored of it is damaged",
+    };
+    let message = format!("The session can't be brought back: {why}. Restore an older checkpoint of it");
+    Fault::new(ErrorCode::SessionDamaged, message).with("session_id", id)
 }
 
 /// What the process holds in memory.

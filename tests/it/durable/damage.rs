@@ -181,7 +181,6 @@ fn no_flipped_bit_goes_unnoticed() {
                                 "SESSION_DAMAGED",
                                 "SESSION_NOT_FOUND",
                                 "SESSION_NOT_READY",
-                                "INTERNAL",
                                 "WORKTREE_NOT_FOUND"
                             ]
                             .contains(&code.as_str()),
