@@ -100,10 +100,10 @@ fn what_runs_in_the_background_has_its_grace() {
 }
 
 /// A file system of its own, as large as it says. None where nothing may be mounted.
-struct Small(tempfile::TempDir);
+pub struct Small(pub tempfile::TempDir);
 
 impl Small {
-    fn mount(mib: u32) -> Option<Small> {
+    pub fn mount(mib: u32) -> Option<Small> {
         let dir = tempfile::tempdir().unwrap();
         let size = format!("size={mib}m");
         let args = ["-t", "tmpfs", "-o", size.as_str(), "tmpfs", dir.path().to_str().unwrap()];

@@ -165,6 +165,24 @@ impl Server {
     }
 
     fn launch(log: Stdio, directory: &Path, images: &Path, flags: &[&str], env: &[(&str, &Path)]) -> Server {
+        Server::try_launch(log, directory, images, flags, env).unwrap_or_else(|line| {
+            let log = std::fs::read_to_string(directory.join("server.log")).unwrap_or_default();
+            panic!("the server does not listen: {line}{log}");
+        })
+    }
+
+    /// The same. An error where it does not listen: what it said instead, and how it ended.
+    pub fn try_start(log: Stdio, directory: &Path, images: &Path, flags: &[&str]) -> Result<Server, String> {
+        Server::try_launch(log, directory, images, flags, &[])
+    }
+
+    fn try_launch(
+        log: Stdio,
+        directory: &Path,
+        images: &Path,
+        flags: &[&str],
+        env: &[(&str, &Path)],
+    ) -> Result<Server, String> {
         let mut child = Command::new(program())
             .envs(env.iter().copied())
             .args(["--data-dir", images.to_str().unwrap(), "serve", "--listen", "127.0.0.1:0"])
@@ -178,9 +196,7 @@ impl Server {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Some(url) = line.trim().strip_prefix("vm-system listening on ").map(str::to_owned) else {
-            let _ = child.kill();
-            let log = std::fs::read_to_string(directory.join("server.log")).unwrap_or_default();
-            panic!("the server does not listen: {line}{log}");
+            return Err(format!("{line}{:?}", child.wait().unwrap().code()));
         };
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -188,7 +204,7 @@ impl Server {
             .timeout_global(Some(PATIENCE))
             .build()
             .into();
-        Server { child, agent, url, directory: directory.to_owned(), _own: None }
+        Ok(Server { child, agent, url, directory: directory.to_owned(), _own: None })
     }
 
     /// Ends the server as a power cut would.
@@ -277,6 +293,14 @@ impl Server {
         for module in modules {
             self.post(&format!("/templates/{id}/modules"), json!({ "name": module })).expect(201);
         }
+        id
+    }
+
+    /// A template whose sessions end with the server; its id.
+    pub fn fleeting(&self, name: &str, modules: &[&str]) -> String {
+        let id = self.template(name, modules);
+        let settings = json!({ "runtime": { "durability": "none" } }).to_string();
+        self.send("PATCH", &format!("/templates/{id}/settings"), Some(&settings)).expect(200);
         id
     }
 

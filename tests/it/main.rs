@@ -14,6 +14,7 @@ mod cli;
 mod contract;
 mod conversion;
 mod database;
+mod durable;
 mod engine;
 mod fetch;
 mod files;

@@ -1,6 +1,6 @@
 //! Executions and the events they leave.
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::words::words;
@@ -131,7 +131,7 @@ pub enum Payload {
 }
 
 /// One call of a native module.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct HostCall {
     /// The module.
     pub module: String,

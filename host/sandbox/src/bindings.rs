@@ -301,7 +301,7 @@ impl Memory {
         Ok(self.grow_to.call(store, (pages,))?.0)
     }
 
-    /// All of it, not copied.
+    /// All of it, not copied: what it would cost to copy counts for nothing.
     pub(crate) fn bytes(&self, store: &mut Store<Host>) -> wasmtime::Result<WasmList<u8>> {
         // The bound of a host call is meant for what is copied.
         let bound = store.hostcall_fuel();

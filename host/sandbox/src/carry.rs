@@ -47,7 +47,7 @@ fn copies_of(
     let (parent, raw) = snapshot::open(key, image, of, parent, bytes, usize::MAX)?;
     let (header, _) = read(&raw).ok_or(damaged("it is not what this version writes"))?;
     let timer_due = header.tickets.next_due();
-    let body = compress(&write(&Header { runs: Vec::new(), ..header }, [])?)?;
+    let body = compress(&write(&Header { runs: Vec::new(), note: None, ..header }, [])?)?;
     let copy = |id: &Uuid| {
         let (bytes, _) = sealed(key, image, *id, &parent, &body);
         Snapshot { id: *id, parent: Some(of), depth, pages: 0, timer_due, bytes }
@@ -59,7 +59,7 @@ fn copies_of(
 fn flatten(key: &SnapshotKey, image: &str, chain: &[(Uuid, Vec<u8>)], id: Uuid) -> Result<Snapshot, RestoreError> {
     // Each was checked against its session's limit when it was written, and is sealed.
     let mut whole = Whole::read(key, image, chain, usize::MAX)?;
-    whole.header.runs = runs(whole.pages.keys().copied());
+    (whole.header.runs, whole.header.note) = (runs(whole.pages.keys().copied()), None);
     let raw = write(&whole.header, whole.pieces().map(|(_, bytes)| bytes))?;
     let Header { runs, tickets, .. } = &whole.header;
     whole_of(key, image, id, runs, tickets, &raw)
@@ -119,6 +119,7 @@ impl Image {
                 runs: Vec::new(),
                 tickets: SavedTickets::default(),
                 states: BTreeMap::new(),
+                note: None,
             };
             let list = memory.bytes(store)?;
             let memory = list.as_le_slice(&*store);

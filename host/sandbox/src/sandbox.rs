@@ -147,6 +147,8 @@ pub(crate) struct Inner {
     pub(crate) started: bool,
     /// The last snapshot, which the next one builds on.
     pub(crate) past: Option<Past>,
+    /// Stored with the next one, and found with the last.
+    pub(crate) note: Option<String>,
     /// The run has no source: it ends when no ticket is out.
     pub(crate) lingers: bool,
     // Last, so that the place in the pool is free before the count says so. None: the one that is no session.
@@ -178,7 +180,16 @@ impl Sandbox {
             Err(error) => return Err(error.into()),
         };
         Ok(Sandbox {
-            inner: Box::new(Inner { store, guest, image, started: false, past: None, lingers: false, _slot: slot }),
+            inner: Box::new(Inner {
+                store,
+                guest,
+                image,
+                started: false,
+                past: None,
+                note: None,
+                lingers: false,
+                _slot: slot,
+            }),
         })
     }
 
@@ -196,6 +207,16 @@ impl Sandbox {
     /// When the next timer is due that earlier runs left.
     pub fn next_timer(&self) -> Option<Instant> {
         self.inner.store.data().tickets.next_timer()
+    }
+
+    /// What is to be stored with the heap from here on, for whoever brings it back; copies come without.
+    pub fn keep_note(&mut self, note: Option<String>) {
+        self.inner.note = note;
+    }
+
+    /// What was stored with the heap.
+    pub fn note(&self) -> Option<&str> {
+        self.inner.note.as_deref()
     }
 
     /// Whether a script waits for a checkpoint.

@@ -96,6 +96,9 @@ pub(crate) struct Header {
     pub(crate) runs: Vec<(u32, u32)>,
     pub(crate) tickets: SavedTickets,
     pub(crate) states: BTreeMap<String, serde_json::Value>,
+    /// What whoever keeps the session wants to find with the heap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
 }
 
 /// What is known of the last snapshot of a live heap.
@@ -134,7 +137,8 @@ impl Sandbox {
         let Changes { pages, runs } = changes(bytes, base, before, full);
         let count = runs.iter().map(|(_, count)| count).sum();
         let component = inner.image.digest();
-        let header = Header { memory_pages, stack_pointer, component, runs, tickets, states };
+        let note = inner.note.clone();
+        let header = Header { memory_pages, stack_pointer, component, runs, tickets, states, note };
         let timer_due = header.tickets.next_due();
         let at = |page: u32| page as usize * PAGE;
         let raw = write(&header, header.runs.iter().map(|&(first, count)| &bytes[at(first)..at(first + count)]))?;
@@ -395,6 +399,7 @@ impl Image {
         let page = |(page, (index, at)): (&u32, &(usize, usize))| (*page, hash(&whole.raws[*index][*at..*at + PAGE]));
         let pages = whole.pages.iter().map(page).filter(|(page, hash)| *hash != base.get(*page)).collect();
         let (id, depth) = chain.last().map_or((Uuid::nil(), 0), |(id, _)| (*id, chain.len() as u32 - 1));
+        inner.note.clone_from(&whole.header.note);
         let Whole { seal, full_bytes, since_full, .. } = whole;
         inner.past = Some(Past { id, seal, depth, full_bytes, since_full, pages });
         inner.started = true;

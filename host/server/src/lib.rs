@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod app;
+mod backlog;
 mod builds;
 pub mod cli;
 pub mod clock;

@@ -15,6 +15,7 @@ use crate::kv::Stored;
 use crate::libraries::Libraries;
 use crate::prepare::Place;
 use crate::recipes::Made;
+use crate::residence::broken;
 use crate::run::{Runner, payload};
 use crate::secrets::Secrets;
 use crate::session::Session;
@@ -174,7 +175,8 @@ impl Nursery {
 
     /// The heap of a session as it was stored last, its hooks called.
     pub(crate) async fn bring_back(&self, tenant: TenantId, id: SessionId) -> Result<Heap, Fault> {
-        let found = self.store.resumable(tenant, id).await?.ok_or_else(|| Fault::session_not_found(id))?;
+        let found = self.store.resumable(tenant, id).await.map_err(|error| broken(id, error))?;
+        let found = found.ok_or_else(|| Fault::session_not_found(id))?;
         Ok(self.returned(tenant, found).await?.1)
     }
 

@@ -1,7 +1,7 @@
 //! What a session is made of, kept with it: a session that is brought back is what it was, whatever became of its template.
 use std::sync::Arc;
 
-use model::{Grant, LibraryName, ModuleName, Settings};
+use model::{ErrorCode, Grant, LibraryName, ModuleName, Settings};
 use sandbox::Recipe as ImageRecipe;
 use serde::{Deserialize, Serialize};
 use store::{Recipe, WholeTemplate};
@@ -39,7 +39,12 @@ impl Made {
         Ok(Arc::new(Recipe { hash, image: self.image.clone(), body }))
     }
 
+    /// What is stored may have been damaged.
     pub(crate) fn read(recipe: &Recipe) -> Result<Made, Fault> {
+        if *blake3::hash(recipe.body.as_bytes()).as_bytes() != recipe.hash {
+            let message = "The session can't be brought back: what it is made of was changed";
+            return Err(Fault::new(ErrorCode::SessionDamaged, message));
+        }
         serde_json::from_str(&recipe.body).map_err(Fault::internal)
     }
 

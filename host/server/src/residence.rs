@@ -13,12 +13,13 @@ use crate::nursery::Nursery;
 use crate::registry::{Registry, Shared};
 use crate::session::{Awake, Session};
 
-/// Sessions that leave memory together, at least, where there is no room: who comes next finds some.
+/// Sessions that leave memory together, at least, where there is no room: who comes next finds some. Fewer where few fit.
 const LEAVE_AT_ONCE: usize = 8;
 /// One in so many sessions leaves memory together.
 const LEAVE_PART: usize = 64;
-/// How long a session waits for room that others are making.
+/// How long a session waits for room that others are making, and how often is looked whether they can.
 const ROOM_TIME: Duration = Duration::from_secs(10);
+const ROOM_AGAIN: Duration = Duration::from_millis(50);
 /// Timers that are looked for at once, and how often at most.
 const DUE_AT_ONCE: u32 = 64;
 const DUE_AGAIN: Duration = Duration::from_millis(200);
@@ -200,7 +201,8 @@ impl Shared {
             return Ok(session);
         }
         // Before there is room and a turn: what is not there costs nobody anything.
-        let row = nursery.store.session(tenant, id).await?.ok_or_else(|| Fault::session_not_found(id))?;
+        let row = nursery.store.session(tenant, id).await.map_err(|error| broken(id, error))?;
+        let row = row.ok_or_else(|| Fault::session_not_found(id))?;
         if row.status != SessionStatus::Ready || row.durability == model::Durability::None {
             return Err(Fault::session_not_ready(id));
         }
@@ -212,8 +214,13 @@ impl Shared {
             return Err(Fault::session_not_ready(id));
         }
         let (runner, heap) = nursery.returned(tenant, found).await?;
-        let session = Session::start(Arc::clone(nursery), runner, heap, room);
-        nursery.live.map().insert(id, (tenant, session.clone()));
+        let session = {
+            // On the map before its task can take it off again.
+            let mut map = nursery.live.map();
+            let session = Session::start(Arc::clone(nursery), runner, heap, room);
+            map.insert(id, (tenant, session.clone()));
+            session
+        };
         // A server that began to stop meanwhile has drained the map before; what is stored stays.
         if nursery.room.is_closed() {
             nursery.live.remove(id);
@@ -224,18 +231,31 @@ impl Shared {
 }
 
 impl Nursery {
-    /// Room for one more session in memory; where there is none, the sessions leave that nobody used for longest.
+    /// Room for one more session in memory, in order of asking; where there is none, the sessions leave that nobody used for
+    /// longest.
     pub(crate) async fn room(&self) -> Result<OwnedSemaphorePermit, Fault> {
         if let Ok(room) = Arc::clone(&self.room).try_acquire_owned() {
             return Ok(room);
         }
-        if self.room.is_closed() || self.leave().await == 0 {
-            return Arc::clone(&self.room).try_acquire_owned().map_err(|_| self.full());
+        let room = Arc::clone(&self.room).acquire_owned();
+        let made = async {
+            while self.leave().await > 0 || self.may_leave() {
+                tokio::time::sleep(ROOM_AGAIN).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            room = room => room.map_err(|_| self.full()),
+            () = made => Err(self.full()),
+            () = tokio::time::sleep(ROOM_TIME) => Err(self.full()),
         }
-        match tokio::time::timeout(ROOM_TIME, Arc::clone(&self.room).acquire_owned()).await {
-            Ok(Ok(room)) => Ok(room),
-            _ => Err(self.full()),
-        }
+    }
+
+    /// Whether a session that can't leave now may well do so soon: one that is busy, or on its way in or out.
+    fn may_leave(&self) -> bool {
+        let map = self.live.map();
+        map.len() < self.sessions_max as usize
+            || map.values().any(|(_, session)| session.is_durable() && session.is_busy())
     }
 
     /// Has some sessions leave memory; how many did.
@@ -246,7 +266,8 @@ impl Nursery {
         };
         idle.sort_unstable_by_key(|(since, _)| *since);
         // Some may be pinned: then it is the turn of those that were used later.
-        for part in idle.chunks(LEAVE_AT_ONCE.max(idle.len() / LEAVE_PART)) {
+        let few = LEAVE_AT_ONCE.min(1 + self.sessions_max as usize / LEAVE_PART);
+        for part in idle.chunks(few.max(idle.len() / LEAVE_PART)) {
             let leaving = part.iter().map(|(_, session)| async move { session.hibernate().await.is_ok() });
             let left = futures_util::future::join_all(leaving).await.into_iter().filter(|left| *left).count();
             if left > 0 {
@@ -275,15 +296,18 @@ pub(crate) fn not_durable() -> Fault {
     Fault::new(ErrorCode::SessionNotDurable, message)
 }
 
-/// A stored heap whose rows are not whole.
+/// A stored heap whose rows are not whole. What exactly is wrong with them is no client's business, nor any use to it.
 pub(crate) fn broken(id: SessionId, error: store::Error) -> Fault {
-    match error {
-        store::Error::Broken(why) => {
-            let message = format!("The session can't be brought back: {why}. Restore an older checkpoint of it");
-            Fault::new(ErrorCode::SessionDamaged, message).with("session_id", id)
-        }
-        error => error.into(),
+    if !error.is_damage() {
+        return error.into();
     }
+    tracing::error!(session = %id, %error, "what is stored of a session is damaged");
+    let why = match error {
+        store::Error::Broken(why) => why,
+        _ => "what is stored of it is damaged",
+    };
+    let message = format!("The session can't be brought back: {why}. Restore an older checkpoint of it");
+    Fault::new(ErrorCode::SessionDamaged, message).with("session_id", id)
 }
 
 /// What the process holds in memory.

@@ -1,7 +1,10 @@
 //! What a session's stored heaps are good for: going back to one, and going on from one more than once.
 use std::sync::Arc;
 
-use model::{CheckpointId, CheckpointKind, CheckpointRow, Session as Row, SessionId, SessionStatus, TenantId};
+use model::{
+    CheckpointId, CheckpointKind, CheckpointRow, Durability, ErrorCode, Session as Row, SessionId, SessionStatus,
+    TenantId,
+};
 use store::{Chain, Cursor, Fork, NewCheckpoint, Recipe, Wanted};
 use uuid::Uuid;
 
@@ -16,6 +19,9 @@ use crate::session::Awake;
 
 /// Copies that one request makes at most.
 pub const FORKS_MAX: u32 = 100;
+
+/// How often a heap is read that leaves the disk meanwhile.
+const READ_AGAIN: usize = 4;
 
 /// What a session is made of, and its heap.
 pub(crate) struct Source {
@@ -72,22 +78,42 @@ impl Shared {
         if !matches!(row.status, SessionStatus::Ready | SessionStatus::Crashed) {
             return Err(Fault::session_not_ready(id));
         }
+        if row.durability == Durability::None {
+            return Err(not_durable().with("session_id", id));
+        }
+        let found = nursery.store.checkpoint_cursor(tenant, id, checkpoint).await?;
+        found.ok_or_else(|| Fault::checkpoint_not_found(id, checkpoint))?;
+        let live = nursery.live.map().get(&id).map(|(_, session)| session.clone());
+        // What it did so far is in its history, and one can go back to it as well.
+        if let Some(session) = &live
+            && let Err(fault) = session.checkpoint().await
+        {
+            if fault.code != ErrorCode::SessionNotReady && fault.code != ErrorCode::Internal {
+                return Err(fault);
+            }
+            tracing::warn!(session = %id, ?fault, "a heap that is left was not stored");
+        }
         let source = self.named(tenant, id, checkpoint).await?;
         let new =
             self.copies(source, CheckpointKind::Restore, 1).await.map_err(|fault| fault.with("session_id", id))?;
         let new = new.into_iter().next().ok_or_else(|| Fault::internal("a checkpoint has no heap"))?;
         // Nothing is lost before there is what it goes back to.
-        let live = nursery.live.map().get(&id).map(|(_, session)| session.clone());
         if let Some(session) = live {
             session.leave_unstored().await.map_err(|why: Awake| stays(id, why))?;
         }
-        let row = nursery.store.session_restored(tenant, id, checkpoint, new).await?;
-        nursery.timers_changed.notify_one();
-        // Restoring again and again makes a history as running does.
-        if let Err(error) = nursery.store.prune_checkpoints(tenant, id, nursery.retention).await {
-            tracing::warn!(%error, "old checkpoints were not removed");
+        match nursery.store.session_restored(tenant, id, checkpoint, new).await {
+            // It left the history, and the disk, while it was read.
+            Err(store::Error::Gone) => Err(Fault::checkpoint_not_found(id, checkpoint)),
+            restored => {
+                let row = restored?;
+                nursery.timers_changed.notify_one();
+                // Restoring again and again makes a history as running does.
+                if let Err(error) = nursery.store.prune_checkpoints(tenant, id, nursery.retention).await {
+                    tracing::warn!(%error, "old checkpoints were not removed");
+                }
+                Ok(row)
+            }
         }
-        Ok(row)
     }
 
     async fn fork(
@@ -98,20 +124,23 @@ impl Shared {
         checkpoint: Option<CheckpointId>,
     ) -> Result<Vec<Row>, Fault> {
         let store = &self.nursery.store;
-        let source = self.source(tenant, id, checkpoint).await?;
-        let ids: Vec<SessionId> = (0..count).map(|_| Uuid::now_v7().into()).collect();
-        let heaps = self.copies(source, CheckpointKind::Fork, count).await;
-        let heaps = heaps.map_err(|fault| fault.with("session_id", id))?;
-        let mut heaps = heaps.into_iter();
-        let forks = ids.into_iter().map(|id| Fork { id, checkpoint: heaps.next() }).collect();
-        match store.session_forks(tenant, id, checkpoint, forks, clock::now()).await {
-            Err(store::Error::Gone) => Err(Fault::session_not_ready(id)),
-            forks => {
-                let forks = forks?;
-                self.nursery.timers_changed.notify_one();
-                Ok(forks)
+        for _ in 0..READ_AGAIN {
+            let source = self.source(tenant, id, checkpoint).await?;
+            let heaps = self.copies(source, CheckpointKind::Fork, count).await;
+            let mut heaps = heaps.map_err(|fault| fault.with("session_id", id))?.into_iter();
+            let forks = (0..count).map(|_| Fork { id: Uuid::now_v7().into(), checkpoint: heaps.next() }).collect();
+            match store.session_forks(tenant, id, checkpoint, forks, clock::now()).await {
+                // Its newest heap is another by now, and the one that was read has left the disk.
+                Err(store::Error::Gone | store::Error::Broken(_)) if checkpoint.is_none() => {}
+                Err(store::Error::Gone) => break,
+                forks => {
+                    let forks = forks?;
+                    self.nursery.timers_changed.notify_one();
+                    return Ok(forks);
+                }
             }
         }
+        Err(checkpoint.map_or_else(|| Fault::session_not_ready(id), |it| Fault::checkpoint_not_found(id, it)))
     }
 
     /// A session that is ready with its newest heap; or a checkpoint of it, whatever became of it since.
@@ -136,8 +165,13 @@ impl Shared {
     /// A checkpoint that is in this session's history.
     async fn named(&self, tenant: TenantId, id: SessionId, checkpoint: CheckpointId) -> Result<Source, Fault> {
         let found = self.nursery.store.chain(tenant, checkpoint).await.map_err(|error| broken(id, error))?;
-        let found = found.filter(|found| found.session == id);
-        let found = found.ok_or_else(|| Fault::checkpoint_not_found(id, checkpoint))?;
+        let Some(found) = found.filter(|found| found.session == id) else {
+            let row = self.nursery.store.session(tenant, id).await?.ok_or_else(|| Fault::session_not_found(id))?;
+            return Err(match row.durability {
+                Durability::None => not_durable().with("session_id", id),
+                _ => Fault::checkpoint_not_found(id, checkpoint),
+            });
+        };
         Ok(Source { recipe: found.recipe, chain: Some(found.chain) })
     }
 

@@ -236,9 +236,11 @@ impl Runner {
             is_stored = recorded.is_ok();
             if is_stored {
                 sandbox.checkpointed(Ok(*id.as_uuid()));
-            } else {
-                sandbox.not_stored();
             }
+        }
+        // What can't be stored has not been done: the session goes back to what is.
+        if id.is_some() && !is_stored {
+            sandbox = None;
         }
         run.is_done();
         let answer = match recorded {
@@ -295,11 +297,13 @@ impl Runner {
         };
         tracing::error!(execution = %end.id, error = %first, "the end of an execution could not be recorded");
         tokio::time::sleep(RECORD_AGAIN).await;
+        let is_durable = heap.is_some();
         // It may have been a neighbour in the same transaction that did not fit.
         if let Ok(row) = write(&end, &log, heap).await {
             return Ok(row);
         }
-        let error = exception(ErrorCode::Internal, "The end of this execution could not be recorded");
+        let lost = if is_durable { ROLLED_BACK } else { "" };
+        let error = exception(ErrorCode::Internal, &format!("The end of this execution could not be recorded{lost}"));
         let bare = FinishedExecution { status: ExecutionStatus::Error, result: None, error: Some(error), ..end };
         again(|| write(&bare, &Arc::default(), None)).await?;
         Err(first)

@@ -46,11 +46,28 @@ pub(crate) struct RunsState {
     closing: bool,
     /// Its heap is leaving memory: whoever comes now has to have it brought back.
     sleeping: bool,
+    /// So many hold the turn, or wait for it, to store the heap or to put it away: they are done at once.
+    brief: usize,
     pub(crate) last_used: Option<Instant>,
     pub(crate) live: HashMap<ExecutionId, Arc<LiveRun>>,
 }
 
+/// Somebody who does not keep others from their turn for long.
+pub(crate) struct Brief(Arc<Runs>);
+
+impl Drop for Brief {
+    fn drop(&mut self) {
+        self.0.state().brief -= 1;
+    }
+}
+
 impl Runs {
+    /// To be said before the turn is asked for.
+    pub(crate) fn brief(self: &Arc<Self>) -> Brief {
+        self.state().brief += 1;
+        Brief(Arc::clone(self))
+    }
+
     pub(crate) fn state(&self) -> MutexGuard<'_, RunsState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -246,7 +263,7 @@ impl Session {
     }
 
     /// The turn, unless the session is busy. It is not with a run that is over and only being recorded: whoever has seen
-    /// its final row may send the next.
+    /// its final row may send the next. Nor while its heap is stored or leaves: that is not to be noticed.
     async fn turn_if_free(&self) -> Result<Option<OwnedSemaphorePermit>, Fault> {
         {
             let state = self.0.runs.state();
@@ -256,6 +273,7 @@ impl Session {
                 // Behind others that wait it would be a queue.
                 Err(TryAcquireError::NoPermits) if self.0.queue.available_permits() < QUEUE_MAX => return Ok(None),
                 Err(TryAcquireError::NoPermits) if state.live.values().any(|run| run.is_over()) => {}
+                Err(TryAcquireError::NoPermits) if state.brief > 0 && state.live.is_empty() => {}
                 Err(TryAcquireError::NoPermits) => return Ok(None),
             }
         }
@@ -341,6 +359,7 @@ impl Session {
         if self.is_busy() {
             return Err(Awake::Busy);
         }
+        let _brief = self.0.runs.brief();
         // Closed: it has gone just now.
         let Ok(turn) = self.wait_for_turn().await else { return Ok(()) };
         let (answer, answered) = oneshot::channel();
@@ -357,6 +376,7 @@ impl Session {
         }
         let session = self.clone();
         let task = tokio::spawn(async move {
+            let _brief = session.0.runs.brief();
             let turn = session.turn_if_free().await?.ok_or_else(|| session.busy())?;
             let (answer, answered) = oneshot::channel();
             let command = Command::Checkpoint { turn, answer };

@@ -1,5 +1,5 @@
 //! The task that owns one session's sandbox: what it is sent, what it does between, and when its heap leaves.
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::{CheckpointId, ConsoleLevel, Payload};
@@ -7,6 +7,7 @@ use sandbox::{Outcome, Sandbox};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 
+use crate::backlog::Backlog;
 use crate::clock;
 use crate::fault::Fault;
 use crate::keep::PRUNED_EVERY;
@@ -20,49 +21,6 @@ const REST_MIN: Duration = Duration::from_millis(10);
 const REST_PER_CPU: u32 = 4;
 /// After a heap could not be stored or put away, so long until it is tried again.
 const STORE_AGAIN: Duration = Duration::from_secs(2);
-/// Events between executions that are kept for the next one, and their text, bytes.
-const BACKLOG_EVENTS_MAX: usize = 1_000;
-const BACKLOG_BYTES_MAX: usize = 256 << 10;
-
-/// What is said between executions, for the next one to tell. Bounded: what comes after is counted.
-#[derive(Default)]
-struct Backlog(Mutex<BacklogState>);
-
-#[derive(Default)]
-struct BacklogState {
-    payloads: Vec<Payload>,
-    bytes: usize,
-    lost: u64,
-}
-
-impl Backlog {
-    fn state(&self) -> MutexGuard<'_, BacklogState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn push(&self, payload: Payload) {
-        let mut state = self.state();
-        let bytes = match &payload {
-            Payload::Console { text, .. } => text.len(),
-            _ => 0,
-        };
-        if state.payloads.len() >= BACKLOG_EVENTS_MAX || state.bytes + bytes > BACKLOG_BYTES_MAX {
-            state.lost += 1;
-        } else {
-            state.bytes += bytes;
-            state.payloads.push(payload);
-        }
-    }
-
-    fn take(&self) -> Vec<Payload> {
-        let BacklogState { mut payloads, lost, .. } = std::mem::take(&mut *self.state());
-        if lost > 0 {
-            let message = format!("{lost} more events between executions were not kept");
-            payloads.push(Payload::System { message, level: ConsoleLevel::Warn });
-        }
-        payloads
-    }
-}
 
 /// A heap as its session's task takes it over.
 pub(crate) struct Heap {
@@ -111,8 +69,7 @@ impl Task {
         runs: Arc<Runs>,
     ) -> (Task, Sandbox) {
         let Heap { sandbox, events, changed, stored } = heap;
-        let backlog = Backlog::default();
-        events.into_iter().for_each(|event| backlog.push(event));
+        let backlog = Backlog::of(&sandbox, events);
         let now = Instant::now();
         let task = Task {
             runner,
@@ -143,17 +100,20 @@ impl Task {
             match next.await {
                 Next::Background => sandbox = self.background(heap).await,
                 Next::Checkpoint => sandbox = self.checkpoint(heap).await.map(|(heap, _)| heap),
-                Next::Sleep => match Arc::clone(&self.turn).try_acquire_owned() {
-                    Ok(turn) => match self.sleep(heap, turn, true).await {
-                        Ok(()) => return,
-                        Err((_, heap)) => {
-                            self.stays_until = Instant::now() + STORE_AGAIN;
-                            sandbox = heap;
-                        }
-                    },
-                    // Somebody is about to send a command.
-                    Err(_) => sandbox = Some(heap),
-                },
+                Next::Sleep => {
+                    let _brief = self.runs.brief();
+                    match Arc::clone(&self.turn).try_acquire_owned() {
+                        Ok(turn) => match self.sleep(heap, turn, true).await {
+                            Ok(()) => return,
+                            Err((_, heap)) => {
+                                self.stays_until = Instant::now() + STORE_AGAIN;
+                                sandbox = heap;
+                            }
+                        },
+                        // Somebody is about to send a command.
+                        Err(_) => sandbox = Some(heap),
+                    }
+                }
                 Next::Command(None) => sandbox_dropped(heap).await,
                 Next::Command(Some(Command::Sleep { turn, store, answer })) => {
                     match self.sleep(heap, turn, store).await {
@@ -271,9 +231,10 @@ impl Task {
         }
     }
 
-    async fn run(&mut self, heap: Sandbox, command: Run) -> Option<Sandbox> {
+    async fn run(&mut self, mut heap: Sandbox, command: Run) -> Option<Sandbox> {
         let Run { run, mut prepared, accepted, turn, answer } = command;
         prepared.backlog = self.backlog.take();
+        heap.keep_note(None);
         // Off the map before its row says `crashed`, which is before anyone is answered.
         let crashed = || self.nursery.live.remove(self.runner.place.session);
         let Executed { answer: executed, mut sandbox, is_stored } =
@@ -319,7 +280,8 @@ impl Task {
     }
 
     /// Stores the heap. None when it is lost.
-    async fn checkpoint(&mut self, heap: Sandbox) -> Option<(Sandbox, Result<CheckpointId, Fault>)> {
+    async fn checkpoint(&mut self, mut heap: Sandbox) -> Option<(Sandbox, Result<CheckpointId, Fault>)> {
+        heap.keep_note(self.backlog.note());
         let (heap, stored) = self.runner.checkpoint(heap, None).await?;
         match stored {
             Ok(_) => self.is_stored(Some(&heap)),

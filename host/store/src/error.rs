@@ -88,6 +88,22 @@ pub enum Error {
     Stopped,
 }
 
+impl Error {
+    /// Whether what was read is not what was written, whoever did that to it.
+    pub fn is_damage(&self) -> bool {
+        use rusqlite::Error as Sqlite;
+        match self {
+            Error::Broken(_) | Error::Corrupt(_) => true,
+            Error::Sqlite(error) => match error.as_ref() {
+                Sqlite::FromSqlConversionFailure(..) | Sqlite::IntegralValueOutOfRange(..) => true,
+                Sqlite::InvalidColumnType(..) | Sqlite::Utf8Error(..) => true,
+                error => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt),
+            },
+            _ => false,
+        }
+    }
+}
+
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         Error::Sqlite(Arc::new(error))

@@ -20,6 +20,7 @@ mod secrets;
 mod sessions;
 mod template_lists;
 mod templates;
+mod wal;
 mod writer;
 
 use std::fs::File;
@@ -106,6 +107,7 @@ impl Store {
     /// Blocks; call it before serving.
     pub fn open(options: &Options, now: Timestamp) -> Result<Store, OpenError> {
         let lock = open::lock(&options.path)?;
+        open::check_log(options)?;
         let mut connection = open::connect_writer(options)?;
         open::check(&connection, options.check)?;
         open::migrate(&mut connection)?;

@@ -8,7 +8,7 @@ use model::{ErrorCode, Timestamp};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, ToSql, TransactionBehavior, params};
 
-use crate::{Check, OpenError, Options, Synchronous, executions};
+use crate::{Check, OpenError, Options, Synchronous, executions, wal};
 
 /// The schema, a file a version. Files are never edited once released: a change is a new one at the end.
 const MIGRATIONS: &[&str] = &[
@@ -123,6 +123,25 @@ fn look_over(connection: &Connection, check: &str, what: &dyn ToSql) -> rusqlite
     Ok(found)
 }
 
+/// Looks for commits that SQLite would leave out without a word. Where a commit does not wait for the disk, a power cut may leave
+/// the same.
+pub(crate) fn check_log(options: &Options) -> Result<(), OpenError> {
+    if options.check == Check::Off || options.synchronous != Synchronous::Full {
+        return Ok(());
+    }
+    let mut name = options.path.clone().into_os_string();
+    name.push("-wal");
+    let path = PathBuf::from(name);
+    match wal::lost_commits(&path) {
+        Ok(false) => Ok(()),
+        Ok(true) => {
+            let found = "commits lie behind a part that does not fit; --integrity-check off goes on without them";
+            Err(OpenError::Damaged { path, found: found.to_owned() })
+        }
+        Err(source) => Err(OpenError::Io { path, source }),
+    }
+}
+
 /// Looks for damage before anything is done with the file.
 pub(crate) fn check(connection: &Connection, check: Check) -> Result<(), OpenError> {
     let path = PathBuf::from(connection.path().unwrap_or_default());
@@ -188,14 +207,18 @@ fn apply(connection: &mut Connection) -> Result<(), OpenError> {
     let prepare = |source| OpenError::Prepare { doing: "bring the database's schema up to date", source };
     let path = PathBuf::from(connection.path().unwrap_or_default());
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    // Has an effect on an empty file only: lets deleted rows give their room back without rewriting the file.
-    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(prepare)?;
+    let has_tables = |c: &Connection| {
+        c.query_row("SELECT count(*) > 0 FROM sqlite_schema", [], |row| row.get::<_, bool>(0)).map_err(prepare)
+    };
+    // Lets deleted rows give their room back without rewriting the file. A file that has tables it would change in vain, also one
+    // that is refused below.
+    if !has_tables(connection)? {
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(prepare)?;
+    }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(prepare)?;
     let number = |pragma| transaction.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).map_err(prepare);
     let (found, application) = (number("user_version")?, number("application_id")?);
-    let tables: i64 =
-        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(prepare)?;
-    let fresh = tables == 0 && found == 0 && application == 0;
+    let fresh = !has_tables(&transaction)? && found == 0 && application == 0;
     if !fresh && application != i64::from(APPLICATION_ID) {
         return Err(OpenError::Foreign(path));
     }

@@ -77,7 +77,9 @@ pub struct ImageUse {
 const LINK: &str = "SELECT c.id, c.parent, b.body FROM checkpoints c LEFT JOIN checkpoint_bodies b ON b.key = c.key
         WHERE c.key = ?1 AND c.tenant = ?2";
 const HEAD: &str = "SELECT c.id, c.kind, c.seq, c.depth FROM checkpoints c WHERE c.key = ?1 AND c.tenant = ?2";
-const OF_SESSION: &str = "SELECT recipe, head FROM sessions WHERE tenant = ?1 AND id = ?2";
+/// The newest of a history is its head, always: one that is not was damaged.
+const OF_SESSION: &str = "SELECT recipe, head, (SELECT max(key) FROM checkpoints WHERE session = s.key)
+        FROM sessions s WHERE tenant = ?1 AND id = ?2";
 const NAMED: &str = "SELECT c.key, c.recipe, s.id FROM checkpoints c JOIN sessions s ON s.key = c.session
         WHERE c.tenant = ?1 AND c.id = ?2";
 const DUE: &str = "SELECT tenant, id FROM sessions WHERE wake_at <= ?1 ORDER BY wake_at LIMIT ?2";
@@ -103,8 +105,12 @@ impl Store {
         let query = move |c: &Connection| {
             let Some(row) = sessions::find(c, tenant, session)? else { return Ok(None) };
             let (owner, id) = (tenant.as_uuid().as_bytes(), session.as_uuid().as_bytes());
-            let (recipe, head): (Option<i64>, Option<i64>) =
-                c.prepare_cached(OF_SESSION)?.query_row(params![owner, id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let (recipe, head, newest): (Option<i64>, Option<i64>, Option<i64>) = c
+                .prepare_cached(OF_SESSION)?
+                .query_row(params![owner, id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            if head != newest {
+                return Err(Error::Broken("its newest checkpoint is not the one it names"));
+            }
             let recipe = recipe.map(|key| read_recipe(c, key)).transpose()?;
             let chain = head.map(|key| read_chain(c, tenant, key)).transpose()?;
             Ok(Some(Resumable { session: row, recipe, chain }))
