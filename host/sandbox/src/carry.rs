@@ -57,7 +57,6 @@ fn copies_of(
 
 /// One whole snapshot of what a chain adds up to, without waking it.
 fn flatten(key: &SnapshotKey, image: &str, chain: &[(Uuid, Vec<u8>)], id: Uuid) -> Result<Snapshot, RestoreError> {
-    // Each was checked against its session's limit when it was written, and is sealed.
     let mut whole = Whole::read(key, image, chain, usize::MAX)?;
     (whole.header.runs, whole.header.note) = (runs(whole.pages.keys().copied()), None);
     let raw = write(&whole.header, whole.pieces().map(|(_, bytes)| bytes))?;

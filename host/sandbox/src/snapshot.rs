@@ -79,6 +79,14 @@ pub enum RestoreError {
     /// It builds on another image of the same content: one was built again, and what its libraries did was not the same.
     #[error("its image was built again, and is not as it was")]
     OtherImage,
+    /// It is larger than sessions may be here. MiB.
+    #[error("the heap has {has} MiB, and may have {may}")]
+    TooLarge {
+        /// The heap.
+        has: u64,
+        /// A session here.
+        may: u64,
+    },
     /// Starting its image failed.
     #[error(transparent)]
     Start(#[from] Error),
@@ -374,8 +382,13 @@ impl Image {
     /// A heap brought back from a stored one, from the full one to the one that is meant. Takes a slot of the pool. Call it
     /// on a guest thread.
     pub fn resume(self: &Arc<Self>, setup: Setup, chain: &[(Uuid, Vec<u8>)]) -> Result<Sandbox, RestoreError> {
-        let raw_max = wasm_memory_bytes(setup.settings.limits.mem_mb) + HEADER_BYTES_MAX + 4;
-        let whole = Whole::read(self.key(), self.hash(), chain, raw_max)?;
+        // Each was held to its session's limit when it was written, and is sealed.
+        let whole = Whole::read(self.key(), self.hash(), chain, usize::MAX)?;
+        let (has, may) =
+            (u64::from(whole.header.memory_pages) << 16, wasm_memory_bytes(setup.settings.limits.mem_mb) as u64);
+        if has > may {
+            return Err(RestoreError::TooLarge { has: has.div_ceil(1 << 20), may: may >> 20 });
+        }
         if whole.header.component != self.digest() {
             return Err(RestoreError::OtherImage);
         }

@@ -279,6 +279,10 @@ impl Nursery {
                 let message = format!("The session can't be brought back: {error}. Restore an older checkpoint of it");
                 Fault::new(ErrorCode::SessionDamaged, message)
             }
+            RestoreError::TooLarge { .. } => {
+                let message = format!("The session can't be brought back here: {error} (--max-mem-mb)");
+                Fault::new(ErrorCode::SessionDamaged, message)
+            }
             RestoreError::OtherImage => image_gone(error),
             RestoreError::Start(error) => self.start_fault(error),
         }

@@ -204,7 +204,7 @@ impl Shared {
         let taken = taken.ok_or_else(|| Fault::internal("a heap could not be imported: a panic"))?;
         let taken = taken.map_err(|error| match error {
             RestoreError::Damaged(why) => refused(&why),
-            error @ RestoreError::OtherImage => nursery.restore_fault(&error),
+            error @ (RestoreError::OtherImage | RestoreError::TooLarge { .. }) => nursery.restore_fault(&error),
             RestoreError::Start(error) => nursery.start_fault(&error),
         })?;
         let runtime = &made.settings.runtime;

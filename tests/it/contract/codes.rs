@@ -16,7 +16,6 @@ const NOT_HERE: &[(ErrorCode, &str)] = &[
     (ErrorCode::SessionCrashed, "a fault of the engine beneath a run: no script is known that causes one"),
     (ErrorCode::ImageGone, "takes a data directory that lost a file: tests of upgrades"),
     (ErrorCode::MigrateFailed, "tests of upgrades have hooks that fail"),
-    (ErrorCode::SnapshotRefused, "takes two servers: tests of exported sessions"),
 ];
 
 /// What was seen: the HTTP statuses of each code, 0 for the error of an execution.

@@ -295,15 +295,15 @@ fn what_is_gone_from_the_data_directory_is_told() {
         }
         place
     };
-    // Images are built again from what they were built from, or not at all.
-    let gone = without(&[".cwasm"]);
-    let server = start(gone.path()).unwrap();
-    assert_eq!(server.value(&session, "n"), "2");
-    assert_eq!(look(&server, &gone.sessions, "images", false), Vec::<String>::new());
+    // Images are compiled again from their components, and never made again as something else.
     let gone = without(&[".cwasm", "mine-1.0.0.js"]);
     let server = start(gone.path()).unwrap();
-    server.try_eval(&session, "n").expect_error(409, "IMAGE_GONE");
+    assert_eq!(server.value(&session, "n"), "2");
     assert_eq!(look(&server, &gone.sessions, "images and a library", false), Vec::<String>::new());
+    let gone = without(&[".cwasm", ".component", "mine-1.0.0.js"]);
+    let server = start(gone.path()).unwrap();
+    server.try_eval(&session, "n").expect_error(409, "IMAGE_GONE");
+    assert_eq!(look(&server, &gone.sessions, "images and components", false), vec!["IMAGE_GONE"; 5]);
     // Under another key nothing is taken for one's own.
     let gone = without(&["data/key"]);
     let server = start(gone.path()).unwrap();

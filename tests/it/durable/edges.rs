@@ -267,6 +267,22 @@ fn a_heap_is_stored_up_to_its_limit() {
     assert_eq!(server.value(&session, "kept = null; 1"), "1");
 }
 
+/// A heap that is larger than this server's sessions may be is told so, and is there again where they may.
+#[test]
+fn a_server_with_a_lower_ceiling_leaves_large_heaps_alone() {
+    let place = tempfile::tempdir().unwrap();
+    let server = Server::start_in(place.path(), &shared_images());
+    let session = server.session(&template(&server, "t", &[], &json!({})));
+    assert_eq!(server.value(&session, "var large = 'x'.repeat(60e6) + 'y'; large.length"), "60000001");
+    server.kill();
+    let low = Server::start_with(place.path(), &shared_images(), &["--max-mem-mb", "16"]);
+    let answer = low.try_eval(&session, "1").expect_error(409, "SESSION_DAMAGED");
+    assert!(answer.text.contains("--max-mem-mb"), "{}", answer.text);
+    low.kill();
+    let server = Server::start_in(place.path(), &shared_images());
+    assert_eq!(server.value(&session, "large.at(-1)"), "y");
+}
+
 /// All that is random, as one string.
 const RANDOM: &str = "[Math.random(), crypto.randomUUID(), crypto.getRandomValues(new Uint32Array(4)).join('-'),
     require('crypto').randomBytes(16).toString('hex'), require('crypto').randomUUID(), Math.random()].join(' ')";
