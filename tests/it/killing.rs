@@ -122,7 +122,7 @@ fn holds(server: &Server, told: &Told) {
 fn killed_again_and_again() {
     let place = tempfile::tempdir().unwrap();
     let mut server = Server::start_in(place.path(), &shared_images());
-    let template = server.fleeting("t", &[]);
+    let template = server.template("t", &[]);
     let body = server.session_body(&template).to_string();
     let (mut rows, mut accepted) = (0, 0);
     let mut kept: Vec<Told> = Vec::new();

@@ -96,7 +96,7 @@ fn nothing_is_left_running() {
 fn a_server_that_stops_leaves_nothing_half_done() {
     let place = tempfile::tempdir().unwrap();
     let server = Server::start_with(place.path(), &shared_images(), &["--grace-ms", "100"]);
-    let template = server.fleeting("t", &[]);
+    let template = server.template("t", &[]);
     let (busy, idle) = (server.session(&template), server.session(&template));
     let body = json!({ "session_id": busy, "input": "console.log('begun'); for (;;) {}" }).to_string();
     let url = server.url.clone();
