@@ -6,9 +6,10 @@ cd "$(dirname "$0")/.."
 cargo build --locked --quiet --package server
 place=$(mktemp -d)
 server=
+(umask 077 && head -c 32 /dev/urandom >"$place/key")
 trap 'kill $server 2>/dev/null; rm -rf "$place"' EXIT
 target/debug/vm-system --data-dir target/tmp/images --db "$place/api.db" --log-level warn \
-  serve --listen 127.0.0.1:0 --library-cache "$place/libraries" --max-sessions 200 --max-cpu-ms 200 --max-wall-ms 500 \
+  serve --listen 127.0.0.1:0 --library-cache "$place/libraries" --share-key "$place/key" --max-sessions 200 --max-cpu-ms 200 --max-wall-ms 500 \
   >"$place/out" 2>"$place/log" &
 server=$!
 until url=$(sed -n 's/^vm-system listening on //p' "$place/out") && [ -n "$url" ]; do

@@ -205,7 +205,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     Operation { parameters: &[
             query("template", "The template that says what it may do; the one that it was made from unless said", r#"{"type":"string","format":"uuid"}"#),
             query("worktree_path", "Absolute; the directory that scripts may see. Required where it had one", r#"{"type":"string","pattern":"^/","maxLength":4096}"#),
-        ], request: Body::Other(heaps::SESSION_FILE), answers: &[(201, json!(Session))],
+        ], request: Body::Other("application/octet-stream"), answers: &[(201, json!(Session))],
         errors: &[ExportDisabled, SnapshotRefused, ImportNotAllowed, TemplateNotFound, TemplateInactive, InvalidPath, WorktreeNotFound,
             ModuleNotAllowed, InvalidRequest],
         ..op("post", "/sessions/import", "importSession", "Make a session that goes on from an exported one") },
