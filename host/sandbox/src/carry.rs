@@ -44,7 +44,7 @@ fn copies_of(
 ) -> Result<Vec<Snapshot>, RestoreError> {
     let damaged = RestoreError::Damaged;
     let parent = bytes.get(SEAL_LEN..).and_then(|rest| rest.first_chunk()).ok_or(damaged("it is cut short"))?;
-    let (parent, raw) = snapshot::open(key, image, of, parent, bytes, usize::MAX)?;
+    let (parent, raw) = snapshot::open(key, image, of, parent, bytes)?;
     let (header, _) = read(&raw).ok_or(damaged("it is not what this version writes"))?;
     let timer_due = header.tickets.next_due();
     let body = compress(&write(&Header { runs: Vec::new(), note: None, ..header }, [])?)?;
@@ -57,7 +57,7 @@ fn copies_of(
 
 /// One whole snapshot of what a chain adds up to, without waking it.
 fn flatten(key: &SnapshotKey, image: &str, chain: &[(Uuid, Vec<u8>)], id: Uuid) -> Result<Snapshot, RestoreError> {
-    let mut whole = Whole::read(key, image, chain, usize::MAX)?;
+    let mut whole = Whole::read(key, image, chain)?;
     (whole.header.runs, whole.header.note) = (runs(whole.pages.keys().copied()), None);
     let raw = write(&whole.header, whole.pieces().map(|(_, bytes)| bytes))?;
     let Header { runs, tickets, .. } = &whole.header;
@@ -103,7 +103,7 @@ impl Image {
         let first = self.bases.of(self)?.first_page();
         let whole = match chain {
             [] => None,
-            chain => Some(Whole::read(self.key(), self.hash(), chain, usize::MAX)?),
+            chain => Some(Whole::read(self.key(), self.hash(), chain)?),
         };
         if whole.as_ref().is_some_and(|whole| whole.header.component != self.digest()) {
             return Err(RestoreError::OtherImage);
@@ -132,9 +132,9 @@ impl Image {
             }
             pages.retain(|_, bytes| **bytes != ZERO);
             header.runs = runs(pages.keys().copied());
-            compress(&write(&header, pages.into_values())?)
+            write(&header, pages.into_values())
         });
-        Ok(carried?)
+        Ok(compress(&carried?)?)
     }
 
     /// What [`Image::carry_out`] made, as a stored heap of this image, which only needs to have the same guest. `mem_mb`: what

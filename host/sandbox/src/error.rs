@@ -36,6 +36,10 @@ pub enum Error {
     /// The image of a stored session is not there, or not for the interfaces of this version. The text is for the log.
     #[error("the image is gone: {0}")]
     ImageGone(Arc<str>),
+    /// The image of a durable session can't be written to the data directory, so that it could never be brought back. The text
+    /// is for the log.
+    #[error("the image can't be kept: {0}")]
+    NotKept(Arc<str>),
     /// Every slot of the pool is taken.
     #[error("all {max} session slots are in use")]
     SessionLimit {
@@ -57,7 +61,7 @@ impl Error {
             Error::TooSmall { .. } => ErrorCode::StartupFailed,
             Error::ImageGone(_) => ErrorCode::ImageGone,
             Error::SessionLimit { .. } => ErrorCode::SessionLimit,
-            Error::Internal(_) => ErrorCode::Internal,
+            Error::NotKept(_) | Error::Internal(_) => ErrorCode::Internal,
         }
     }
 

@@ -6,6 +6,7 @@
 //! snapshot that it builds on, so that no part of a chain can be changed, left out or taken from another.
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use rand::RngExt;
@@ -29,6 +30,8 @@ pub(crate) const PAGES_PER_WASM_PAGE: u32 = 16;
 pub(crate) const DEPTH_MAX: u32 = 32;
 /// What changes may add up to before that is done anyway, beyond the size of the last full one, bytes.
 const DELTAS_BYTES: u64 = 64 << 10;
+/// The same in pages, beyond twice those of the heap: what is written over and over compresses well, and is unpacked all the same.
+const DELTAS_PAGES: u64 = 1_024;
 /// Text of the host's part, bytes: ten thousand timers, and what modules hold.
 pub(crate) const HEADER_BYTES_MAX: usize = 32 << 20;
 const LEVEL: i32 = 1;
@@ -116,6 +119,8 @@ pub(crate) struct Past {
     depth: u32,
     full_bytes: u64,
     since_full: u64,
+    /// Pages that were stored since the last full one.
+    since_pages: u64,
     /// Pages that differ from the image, in order, with their hashes.
     pages: Vec<(u32, u64)>,
 }
@@ -139,11 +144,13 @@ impl Sandbox {
         let (tickets, states) = (host.tickets.save(), host.save_states());
         let bytes = list.as_le_slice(&inner.store);
         let full = inner.past.as_ref().is_none_or(|past| {
-            past.depth >= DEPTH_MAX || past.since_full > past.full_bytes.saturating_add(DELTAS_BYTES)
+            past.depth >= DEPTH_MAX
+                || past.since_full > past.full_bytes.saturating_add(DELTAS_BYTES)
+                || past.since_pages > 2 * past.pages.len() as u64 + DELTAS_PAGES
         });
         let before: &[(u32, u64)] = inner.past.as_ref().map_or(&[], |past| &past.pages);
         let Changes { pages, runs } = changes(bytes, base, before, full);
-        let count = runs.iter().map(|(_, count)| count).sum();
+        let count: u32 = runs.iter().map(|(_, count)| count).sum();
         let component = inner.image.digest();
         let note = inner.note.clone();
         let header = Header { memory_pages, stack_pointer, component, runs, tickets, states, note };
@@ -155,9 +162,10 @@ impl Sandbox {
         let (bytes, seal) = close(inner.image.key(), inner.image.hash(), id, &parent_seal, &raw)?;
         let stored = bytes.len() as u64;
         let (parent, depth) = past.as_ref().map_or((None, 0), |past| (Some(past.id), past.depth + 1));
-        let (full_bytes, since_full) =
-            past.as_ref().map_or((stored, 0), |past| (past.full_bytes, past.since_full + stored));
-        inner.past = Some(Past { id, seal, depth, full_bytes, since_full, pages });
+        let (full_bytes, since_full, since_pages) = past.as_ref().map_or((stored, 0, 0), |past| {
+            (past.full_bytes, past.since_full + stored, past.since_pages + u64::from(count))
+        });
+        inner.past = Some(Past { id, seal, depth, full_bytes, since_full, since_pages, pages });
         Ok(Snapshot { id, parent, depth, pages: count, timer_due, bytes })
     }
 
@@ -268,15 +276,14 @@ fn seal(key: &SnapshotKey, image: &str, id: Uuid, parent: &Seal, body: &[u8]) ->
     *mac.finalize().as_bytes()
 }
 
-/// Checks one part of a chain and unpacks it. Answers with its seal and what it has.
-pub(crate) fn open(
+/// Checks one part of a chain. Answers with its seal and its body, which [`unpack`] takes.
+fn check<'a>(
     key: &SnapshotKey,
     image: &str,
     id: Uuid,
     parent: &Seal,
-    bytes: &[u8],
-    raw_max: usize,
-) -> Result<(Seal, Vec<u8>), RestoreError> {
+    bytes: &'a [u8],
+) -> Result<(Seal, &'a [u8]), RestoreError> {
     let damaged = RestoreError::Damaged;
     let (found, rest) = bytes.split_first_chunk::<SEAL_LEN>().ok_or(damaged("it is cut short"))?;
     let (builds_on, body) = rest.split_first_chunk::<SEAL_LEN>().ok_or(damaged("it is cut short"))?;
@@ -287,8 +294,24 @@ pub(crate) fn open(
     if builds_on != parent {
         return Err(damaged("it builds on another than the one before it"));
     }
-    let raw = decompress(body, raw_max).ok_or(damaged("it can't be unpacked, or is larger than it may be"))?;
-    Ok((*found, raw))
+    Ok((*found, body))
+}
+
+/// Each was held to its session's limit when it was written, and is sealed.
+fn unpack(body: &[u8]) -> Result<Vec<u8>, RestoreError> {
+    decompress(body, usize::MAX).ok_or(RestoreError::Damaged("it can't be unpacked"))
+}
+
+/// Checks one part of a chain and unpacks it. Answers with its seal and what it has.
+pub(crate) fn open(
+    key: &SnapshotKey,
+    image: &str,
+    id: Uuid,
+    parent: &Seal,
+    bytes: &[u8],
+) -> Result<(Seal, Vec<u8>), RestoreError> {
+    let (seal, body) = check(key, image, id, parent, bytes)?;
+    Ok((seal, unpack(body)?))
 }
 
 pub(crate) fn read(raw: &[u8]) -> Option<(Header, &[u8])> {
@@ -327,40 +350,49 @@ pub(crate) struct Whole {
     seal: Seal,
     full_bytes: u64,
     since_full: u64,
+    since_pages: u64,
 }
 
 impl Whole {
-    /// `chain`: from the full one to the one that is meant, which is the last.
-    pub(crate) fn read(
-        key: &SnapshotKey,
-        image: &str,
-        chain: &[(Uuid, Vec<u8>)],
-        raw_max: usize,
-    ) -> Result<Whole, RestoreError> {
+    /// `chain`: from the full one to the one that is meant, which is the last. Holds each page once, however often it was stored,
+    /// and beside that one part of the chain.
+    pub(crate) fn read(key: &SnapshotKey, image: &str, chain: &[(Uuid, Vec<u8>)]) -> Result<Whole, RestoreError> {
         let damaged = RestoreError::Damaged;
-        let (mut seal, mut raws) = ([0; SEAL_LEN], Vec::with_capacity(chain.len()));
+        let (mut seal, mut bodies) = ([0; SEAL_LEN], Vec::with_capacity(chain.len()));
         for (id, bytes) in chain {
-            let (found, raw) = open(key, image, *id, &seal, bytes, raw_max)?;
+            let (found, body) = check(key, image, *id, &seal, bytes)?;
             seal = found;
-            raws.push(raw);
+            bodies.push(body);
         }
-        let mut pages = BTreeMap::new();
-        let mut last = None;
-        for (index, raw) in raws.iter().enumerate() {
-            let (header, data) = read(raw).ok_or(damaged("it is not what this version writes"))?;
-            let mut at = raw.len() - data.len();
-            for &(first, count) in &header.runs {
-                for page in first..first + count {
-                    pages.insert(page, (index, at));
-                    at += PAGE;
-                }
+        let (mut pages, mut raws, mut last, mut since_pages) = (BTreeMap::new(), Vec::new(), None, 0);
+        // What was stored last is what counts.
+        for (depth, body) in bodies.into_iter().enumerate().rev() {
+            let raw = unpack(body)?;
+            let (header, data) = read(&raw).ok_or(damaged("it is not what this version writes"))?;
+            let stored = header.runs.iter().flat_map(|&(first, count)| first..first + count);
+            if depth > 0 {
+                since_pages += (data.len() / PAGE) as u64;
             }
-            last = Some(header);
+            if pages.is_empty() {
+                let begin = raw.len() - data.len();
+                pages.extend(stored.zip((begin..).step_by(PAGE)).map(|(page, at)| (page, (raws.len(), at))));
+                raws.push(raw);
+            } else {
+                let mut kept = Vec::new();
+                for (page, bytes) in stored.zip(data.chunks_exact(PAGE)) {
+                    if let Entry::Vacant(place) = pages.entry(page) {
+                        place.insert((raws.len(), kept.len()));
+                        kept.extend_from_slice(bytes);
+                    }
+                }
+                raws.push(kept);
+            }
+            last.get_or_insert(header);
         }
         let header = last.ok_or(damaged("there is nothing of it"))?;
         let len = |(_, bytes): &(Uuid, Vec<u8>)| bytes.len() as u64;
         let (full_bytes, since_full) = (chain.first().map_or(0, len), chain.iter().skip(1).map(len).sum());
-        Ok(Whole { header, pages, raws, seal, full_bytes, since_full })
+        Ok(Whole { header, pages, raws, seal, full_bytes, since_full, since_pages })
     }
 
     /// Pieces that lie together here and there: first page, and their bytes.
@@ -382,8 +414,7 @@ impl Image {
     /// A heap brought back from a stored one, from the full one to the one that is meant. Takes a slot of the pool. Call it
     /// on a guest thread.
     pub fn resume(self: &Arc<Self>, setup: Setup, chain: &[(Uuid, Vec<u8>)]) -> Result<Sandbox, RestoreError> {
-        // Each was held to its session's limit when it was written, and is sealed.
-        let whole = Whole::read(self.key(), self.hash(), chain, usize::MAX)?;
+        let whole = Whole::read(self.key(), self.hash(), chain)?;
         let (has, may) =
             (u64::from(whole.header.memory_pages) << 16, wasm_memory_bytes(setup.settings.limits.mem_mb) as u64);
         if has > may {
@@ -413,8 +444,8 @@ impl Image {
         let pages = whole.pages.iter().map(page).filter(|(page, hash)| *hash != base.get(*page)).collect();
         let (id, depth) = chain.last().map_or((Uuid::nil(), 0), |(id, _)| (*id, chain.len() as u32 - 1));
         inner.note.clone_from(&whole.header.note);
-        let Whole { seal, full_bytes, since_full, .. } = whole;
-        inner.past = Some(Past { id, seal, depth, full_bytes, since_full, pages });
+        let Whole { seal, full_bytes, since_full, since_pages, .. } = whole;
+        inner.past = Some(Past { id, seal, depth, full_bytes, since_full, since_pages, pages });
         inner.started = true;
         let host = inner.store.data_mut();
         let lost = host.tickets.restore(tickets, id);

@@ -29,6 +29,8 @@ pub struct App {
     pub idempotency: api::InProgress,
     /// Room for large bodies that arrive at once, KiB.
     pub body_room: Semaphore,
+    /// The same for files of sessions: they keep no other body waiting.
+    pub file_room: Semaphore,
     /// What the operator decided.
     pub config: Config,
 }
@@ -87,10 +89,9 @@ impl App {
             Registry::new(engine.clone(), store.clone(), secrets.clone(), libraries.clone(), worktrees, &config);
         let idempotency = api::InProgress::default();
         // One of the largest always finds room.
-        let session_file = config.share_key.as_ref().map_or(0, |_| config.session_file_bytes_max());
-        let largest = config.body_bytes_max.max(session_file);
-        let body_room = Semaphore::new(Config::BODY_ROOM_KIB.max(largest / 1_024 + 1));
-        Ok(Arc::new(App { store, engine, registry, libraries, secrets, idempotency, body_room, config }))
+        let body_room = Semaphore::new(Config::BODY_ROOM_KIB.max(config.body_bytes_max / 1_024 + 1));
+        let file_room = Semaphore::new(config.session_file_bytes_max() / 1_024 + 1);
+        Ok(Arc::new(App { store, engine, registry, libraries, secrets, idempotency, body_room, file_room, config }))
     }
 
     /// Serves until `stop` resolves. Then no more connections are taken; what runs has [`Config::grace`] to finish and is

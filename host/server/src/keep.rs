@@ -1,4 +1,6 @@
 //! What a session leaves on the disk: snapshots of its heap, stored as checkpoints.
+use std::sync::{Mutex, PoisonError};
+
 use model::{CheckpointId, CheckpointKind, Durability, ExecutionId, Timestamp};
 use sandbox::{Sandbox, Snapshot};
 use store::{NewCheckpoint, Retention};
@@ -8,8 +10,9 @@ use crate::clock;
 use crate::fault::Fault;
 use crate::run::Runner;
 
-/// Checkpoints between two looks at what may go.
-pub(crate) const PRUNED_EVERY: u32 = 8;
+/// Checkpoints between two looks at what may go, at most, and their bytes.
+const PRUNED_EVERY: u32 = 8;
+const PRUNED_BYTES: u64 = 16 << 20;
 
 /// What scripts are told that want a checkpoint meanwhile.
 pub(crate) const MOVES: &str = "the session is being moved to another image";
@@ -75,6 +78,7 @@ impl Runner {
                 (heap, taken)
             })
             .await?;
+        let bytes = taken.as_ref().map_or(0, |new| new.body.len());
         let stored = match taken {
             Ok(new) => {
                 let (id, new) = (new.id, NewCheckpoint { execution, ..new });
@@ -84,7 +88,10 @@ impl Runner {
             Err(error) => Err(Fault::internal(error)),
         };
         match &stored {
-            Ok(id) => heap.sandbox().checkpointed(Ok(*id.as_uuid())),
+            Ok(id) => {
+                heap.sandbox().checkpointed(Ok(*id.as_uuid()));
+                self.was_stored(bytes).await;
+            }
             Err(fault) => {
                 tracing::error!(session = %self.place.session, ?fault, "a heap was not stored");
                 heap.sandbox().not_stored();
@@ -94,14 +101,41 @@ impl Runner {
         Some((heap, stored))
     }
 
-    /// Now and then, lets the oldest checkpoints go. `count`: those of this session since it came into memory.
-    pub(crate) async fn prune_checkpoints(&self, count: u32) {
+    /// One more checkpoint is on the disk, of so many bytes: now and then, the oldest go.
+    pub(crate) async fn was_stored(&self, bytes: usize) {
+        if self.unpruned.add(bytes as u64) {
+            self.prune_checkpoints().await;
+        }
+    }
+
+    /// Lets the oldest checkpoints go.
+    pub(crate) async fn prune_checkpoints(&self) {
         let Keep { retention, .. } = self.place.keep;
-        if count.is_multiple_of(PRUNED_EVERY)
-            && let Err(error) = self.store.prune_checkpoints(self.tenant, self.place.session, retention).await
-        {
+        if let Err(error) = self.store.prune_checkpoints(self.tenant, self.place.session, retention).await {
             tracing::warn!(%error, "old checkpoints were not removed");
         }
+    }
+}
+
+/// What was stored of a session since it was looked at what may go.
+#[derive(Debug)]
+pub(crate) struct Unpruned(Mutex<(u32, u64)>);
+
+impl Default for Unpruned {
+    /// The first one that is stored is followed by a look.
+    fn default() -> Self {
+        Unpruned(Mutex::new((PRUNED_EVERY - 1, 0)))
+    }
+}
+
+impl Unpruned {
+    /// One more; whether it is time to look.
+    fn add(&self, more: u64) -> bool {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (count, bytes) = (state.0 + 1, state.1.saturating_add(more));
+        let due = count >= PRUNED_EVERY || bytes >= PRUNED_BYTES;
+        *state = if due { (0, 0) } else { (count, bytes) };
+        due
     }
 }
 

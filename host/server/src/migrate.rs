@@ -65,7 +65,6 @@ impl Shared {
             session.hibernate().await.map_err(|why| stays(id, why))?;
         }
         let room = nursery.room().await?;
-        let _return = nursery.returns.acquire().await.map_err(Fault::internal)?;
         let begun = self.starting.begin(tenant, id);
         let mut said = Vec::new();
         let moved = async {
@@ -93,7 +92,9 @@ impl Shared {
         };
         let moved = moved.await.map_err(|fault: Fault| fault.with("session_id", id).with("template_id", row.vm_id));
         let (row, runner, sandbox, stored) = moved?;
-        let heap = Heap { sandbox, events: said, changed: false, stored: Some(stored) };
+        runner.prune_checkpoints().await;
+        // What was said is stored with the heap in a while.
+        let heap = Heap { sandbox, changed: !said.is_empty(), events: said, stored: Some(stored) };
         let session = Session::start(Arc::clone(nursery), runner, heap, room);
         nursery.timers_changed.notify_one();
         nursery.live.map().insert(id, (tenant, session));
@@ -113,13 +114,14 @@ impl Shared {
         said: &mut Vec<Payload>,
     ) -> Result<Option<String>, Fault> {
         let nursery = &self.nursery;
+        let turn = nursery.returns.acquire().await.map_err(Fault::internal)?;
         let found = nursery.store.resumable(tenant, id).await.map_err(|error| or_discard(broken(id, error)))?;
         let found = found.ok_or_else(|| Fault::session_not_found(id))?;
         if found.chain.is_none() {
             // Nothing ever ran in it.
             return Ok(None);
         }
-        let (_, Heap { sandbox, events, .. }) = nursery.returned(tenant, found).await.map_err(or_discard)?;
+        let (_, Heap { sandbox, events, .. }) = nursery.returned(tenant, found, turn).await.map_err(or_discard)?;
         said.extend(events);
         let (value, sandbox) = self.asked(sandbox, ("save", None), begun, said).await?;
         // Its place in the pool is free before the new one needs it.
@@ -149,8 +151,7 @@ impl Shared {
         };
         let recipe = recipe.ok_or_else(|| Fault::internal("a durable session without a recipe"))?;
         let place = Place { session: row.id, root, esm, keep };
-        let (engine, store) = (nursery.engine.clone(), nursery.store.clone());
-        let runner = Runner { tenant, place, engine, store };
+        let runner = nursery.runner(tenant, place);
         // Nothing of the new heap is stored before all of it is there: what is stored is still the old one.
         let mut moving = runner.clone();
         moving.place.keep.moves = true;

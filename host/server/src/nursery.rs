@@ -6,7 +6,7 @@ use std::time::Duration;
 use model::{CheckpointKind, Durability, ErrorCode, LibraryName, Limits, Payload, SessionId, Settings, TenantId};
 use sandbox::{Engine, Image, Library, Outcome, Ran, Recipe, RestoreError, Root, Sandbox, Services, Setup, Stop, Turn};
 use store::{Chain, Recipe as StoredRecipe, Resumable, Retention, Store, WholeTemplate};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::builds::Builds;
 use crate::fault::Fault;
@@ -175,13 +175,20 @@ impl Nursery {
 
     /// The heap of a session as it was stored last, its hooks called.
     pub(crate) async fn bring_back(&self, tenant: TenantId, id: SessionId) -> Result<Heap, Fault> {
+        let turn = self.returns.acquire().await.map_err(Fault::internal)?;
         let found = self.store.resumable(tenant, id).await.map_err(|error| broken(id, error))?;
         let found = found.ok_or_else(|| Fault::session_not_found(id))?;
-        Ok(self.returned(tenant, found).await?.1)
+        Ok(self.returned(tenant, found, turn).await?.1)
     }
 
-    /// A session's runner and heap, from what is stored of it.
-    pub(crate) async fn returned(&self, tenant: TenantId, found: Resumable) -> Result<(Runner, Heap), Fault> {
+    /// A session's runner and heap, from what is stored of it. `turn`: of [`Nursery::returns`]; given back before anything of the
+    /// session runs.
+    pub(crate) async fn returned(
+        &self,
+        tenant: TenantId,
+        found: Resumable,
+        turn: SemaphorePermit<'_>,
+    ) -> Result<(Runner, Heap), Fault> {
         let Resumable { session: row, recipe, chain } = found;
         let recipe = recipe.ok_or_else(|| Fault::session_not_ready(row.id))?;
         let made = Made::read(&recipe)?;
@@ -211,11 +218,23 @@ impl Nursery {
         let esm = made.settings.runtime.esm;
         let setup = self.setup(tenant, made.settings, made.grants, root.clone());
         let place = Place { session: row.id, root, esm, keep };
-        let heap = self.heap(image, setup, chain).await.map_err(about)?;
-        Ok((Runner { tenant, place, engine: self.engine.clone(), store: self.store.clone() }, heap))
+        let heap = self.heap(image, setup, chain, turn).await.map_err(about)?;
+        Ok((self.runner(tenant, place), heap))
     }
 
-    async fn heap(&self, image: Arc<Image>, setup: Setup, chain: Option<Chain>) -> Result<Heap, Fault> {
+    /// What runs the executions of one session.
+    pub(crate) fn runner(&self, tenant: TenantId, place: Place) -> Runner {
+        let (engine, store) = (self.engine.clone(), self.store.clone());
+        Runner { tenant, place, engine, store, unpruned: Arc::default() }
+    }
+
+    async fn heap(
+        &self,
+        image: Arc<Image>,
+        setup: Setup,
+        chain: Option<Chain>,
+        turn: SemaphorePermit<'_>,
+    ) -> Result<Heap, Fault> {
         let Some(Chain { head, kind, links, .. }) = chain else {
             let started = blocking(move || image.start(setup)).await?;
             let sandbox = started.map_err(|error| self.start_fault(&error))?;
@@ -227,12 +246,12 @@ impl Nursery {
             _ => "resume",
         };
         let links: Vec<_> = links.into_iter().map(|(id, bytes)| (*id.as_uuid(), bytes)).collect();
-        let returned = self.engine.call(move || {
-            let sandbox = image.resume(setup, &links)?;
-            Ok::<_, RestoreError>(greeted(sandbox, event))
-        });
-        let returned = returned.await.ok_or_else(|| Fault::internal("a heap could not be brought back: a panic"))?;
-        let (sandbox, events, changed) = returned.map_err(|error| self.restore_fault(&error))?;
+        let panicked = || Fault::internal("a heap could not be brought back: a panic");
+        let returned = self.engine.call(move || image.resume(setup, &links)).await.ok_or_else(panicked)?;
+        let sandbox = returned.map_err(|error| self.restore_fault(&error))?;
+        drop(turn);
+        let greeted = self.engine.call(move || greeted(sandbox, event)).await;
+        let (sandbox, events, changed) = greeted.ok_or_else(panicked)?;
         let sandbox = sandbox.ok_or_else(|| {
             let why = events.last().map_or_else(String::new, |event: &Payload| match event {
                 Payload::Console { text, .. } => text.clone(),
@@ -298,6 +317,11 @@ impl Nursery {
                 Fault::new(ErrorCode::StartupFailed, format!("startup failed: {error}"))
             }
             sandbox::Error::ImageGone(_) => image_gone(error),
+            sandbox::Error::NotKept(_) => {
+                let message = "The data directory can't be written to, and a durable session needs its image there: make room, or \
+                               have the template's settings say runtime.durability \"none\"";
+                Fault { internal: Some(error.to_string()), ..Fault::new(ErrorCode::Internal, message) }
+            }
             sandbox::Error::SessionLimit { .. } => self.full(),
             sandbox::Error::Internal(_) => Fault::internal(error),
         }

@@ -277,8 +277,7 @@ impl Shared {
             NewSession { id, template, workspace_id, base_commit_oid, worktree_path, created_at, recipe, durability };
         let begun = self.starting.begin(tenant, id);
         let place = Place { session: id, root, esm, keep };
-        let (engine, store) = (nursery.engine.clone(), nursery.store.clone());
-        let runner = Runner { tenant, place, engine, store };
+        let runner = nursery.runner(tenant, place);
         let (row, sandbox) = match outlook {
             // Nothing is left to wait for: one row, written once.
             Outlook::Live(sandbox) if files.is_empty() => (runner.store.session_begins(tenant, new).await?, sandbox),
@@ -291,8 +290,8 @@ impl Shared {
                         Outlook::Failed(fault) => return Err(fault),
                     };
                     let sandbox = self.startup(&runner, sandbox, &files, &begun).await?;
-                    // What they did is never lost: they are not run again.
-                    let unstored = keep.is_durable() && !files.is_empty() && sandbox.last_snapshot().is_none();
+                    // What they did is never lost: they are not run again. With `every` each has stored it.
+                    let unstored = keep.durability == Durability::Checkpoint && !files.is_empty();
                     let sandbox = if unstored { stored(&runner, sandbox).await? } else { sandbox };
                     Ok((runner.store.session_ready(tenant, id).await?, sandbox))
                 };

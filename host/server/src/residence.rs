@@ -1,7 +1,7 @@
 //! Which sessions are in memory: bringing them back when they are used or a timer of theirs is due, and making room.
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::{ErrorCode, Session as Row, SessionId, SessionStatus, TenantId};
 use serde::Serialize;
@@ -134,6 +134,7 @@ impl Registry {
     /// Wakes sessions whose timers are due, for as long as the server runs.
     pub async fn wake_by_timers(&self) {
         let nursery = &self.shared.nursery;
+        let woken = Woken::default();
         while !nursery.room.is_closed() {
             let next = match nursery.store.next_wake().await {
                 Ok(next) => next,
@@ -154,26 +155,24 @@ impl Registry {
                 continue;
             }
             tokio::time::sleep(DUE_AGAIN.min(left.max(Duration::from_millis(1)))).await;
-            match nursery.store.sessions_due(clock::now(), DUE_AT_ONCE).await {
+            // Those in memory see to their timers themselves, and are passed over like those that are on their way.
+            let passed_over = nursery.live.map().len() + woken.pass(Instant::now());
+            let many = DUE_AT_ONCE.saturating_add(u32::try_from(passed_over).unwrap_or(u32::MAX));
+            match nursery.store.sessions_due(clock::now(), many).await {
                 Ok(due) => {
-                    let waking = due.into_iter().filter(|(_, id)| !nursery.live.map().contains_key(id));
-                    futures_util::future::join_all(waking.map(|(tenant, id)| self.timer_is_due(tenant, id))).await;
+                    for (tenant, id) in due {
+                        if !nursery.live.map().contains_key(&id) && woken.begins(id) {
+                            let (shared, woken) = (Arc::clone(&self.shared), woken.clone());
+                            tokio::spawn(async move {
+                                let again_at = shared.timer_is_due(tenant, id).await;
+                                woken.ended(id, again_at);
+                            });
+                        }
+                    }
                 }
                 Err(error) => tracing::error!(%error, "timers of hibernated sessions can't be read"),
             }
             tokio::time::sleep(DUE_AGAIN).await;
-        }
-    }
-
-    async fn timer_is_due(&self, tenant: TenantId, id: SessionId) {
-        if let Err(fault) = self.session(tenant, id).await {
-            tracing::warn!(session = %id, ?fault, "a session whose timer is due can't be brought back");
-            // It is brought back when somebody uses it, or not at all.
-            if !matches!(fault.code, ErrorCode::SessionLimit)
-                && let Err(error) = self.shared.nursery.store.session_woken(tenant, id).await
-            {
-                tracing::error!(%error, "a timer that was due was not crossed off");
-            }
         }
     }
 
@@ -192,7 +191,62 @@ impl Registry {
     }
 }
 
+/// Sessions that timers bring back just now, and those that could not be and are tried again later.
+#[derive(Clone, Default)]
+struct Woken(Arc<Mutex<HashMap<SessionId, Option<Instant>>>>);
+
+impl Woken {
+    fn map(&self) -> MutexGuard<'_, HashMap<SessionId, Option<Instant>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets those whose time has come; how many there are besides.
+    fn pass(&self, now: Instant) -> usize {
+        let mut map = self.map();
+        map.retain(|_, again_at| again_at.is_none_or(|at| at > now));
+        map.len()
+    }
+
+    /// Whether this one is to be brought back now.
+    fn begins(&self, id: SessionId) -> bool {
+        let mut map = self.map();
+        let at_once = map.values().filter(|again_at| again_at.is_none()).count();
+        let begins = at_once < DUE_AT_ONCE as usize && !map.contains_key(&id);
+        if begins {
+            map.insert(id, None);
+        }
+        begins
+    }
+
+    fn ended(&self, id: SessionId, again_at: Option<Instant>) {
+        match again_at {
+            Some(_) => self.map().insert(id, again_at),
+            None => self.map().remove(&id),
+        };
+    }
+}
+
 impl Shared {
+    /// Brings a session back whose timer is due. When that is to be tried again, if at all.
+    async fn timer_is_due(&self, tenant: TenantId, id: SessionId) -> Option<Instant> {
+        let fault = self.wake(tenant, id).await.err()?;
+        tracing::warn!(session = %id, ?fault, "a session whose timer is due can't be brought back");
+        match fault.code {
+            ErrorCode::SessionLimit => None,
+            // Nothing will be different later: its next use brings it back, or nothing does.
+            ErrorCode::SessionDamaged
+            | ErrorCode::ImageGone
+            | ErrorCode::SessionNotReady
+            | ErrorCode::SessionNotFound => {
+                if let Err(error) = self.nursery.store.session_woken(tenant, id).await {
+                    tracing::error!(%error, "a timer that was due was not crossed off");
+                }
+                None
+            }
+            _ => Some(Instant::now() + LOOK_AGAIN),
+        }
+    }
+
     async fn wake(&self, tenant: TenantId, id: SessionId) -> Result<Session, Fault> {
         let nursery = &self.nursery;
         let _turn = self.waking.enter(id).await;
@@ -207,13 +261,13 @@ impl Shared {
             return Err(Fault::session_not_ready(id));
         }
         let room = nursery.room().await?;
-        let _turn = nursery.returns.acquire().await.map_err(Fault::internal)?;
+        let turn = nursery.returns.acquire().await.map_err(Fault::internal)?;
         let found = nursery.store.resumable(tenant, id).await;
         let found = found.map_err(|error| broken(id, error))?.ok_or_else(|| Fault::session_not_found(id))?;
         if found.session.status != SessionStatus::Ready {
             return Err(Fault::session_not_ready(id));
         }
-        let (runner, heap) = nursery.returned(tenant, found).await?;
+        let (runner, heap) = nursery.returned(tenant, found, turn).await?;
         let session = {
             // On the map before its task can take it off again.
             let mut map = nursery.live.map();

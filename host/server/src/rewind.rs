@@ -5,7 +5,7 @@ use model::{
     CheckpointId, CheckpointKind, CheckpointRow, Durability, ErrorCode, Session as Row, SessionId, SessionStatus,
     TenantId,
 };
-use store::{Chain, Cursor, Fork, NewCheckpoint, Recipe, Wanted};
+use store::{Chain, Cursor, Fork, ForkFrom, NewCheckpoint, Recipe, Wanted};
 use uuid::Uuid;
 
 use crate::clock;
@@ -126,10 +126,12 @@ impl Shared {
         let store = &self.nursery.store;
         for _ in 0..READ_AGAIN {
             let source = self.source(tenant, id, checkpoint).await?;
+            let newest = source.chain.as_ref().map(|chain| chain.head);
+            let from = checkpoint.map_or(ForkFrom::Newest(newest), ForkFrom::Checkpoint);
             let heaps = self.copies(source, CheckpointKind::Fork, count).await;
             let mut heaps = heaps.map_err(|fault| fault.with("session_id", id))?.into_iter();
             let forks = (0..count).map(|_| Fork { id: Uuid::now_v7().into(), checkpoint: heaps.next() }).collect();
-            match store.session_forks(tenant, id, checkpoint, forks, clock::now()).await {
+            match store.session_forks(tenant, id, from, forks, clock::now()).await {
                 // Its newest heap is another by now, and the one that was read has left the disk.
                 Err(store::Error::Gone | store::Error::Broken(_)) if checkpoint.is_none() => {}
                 Err(store::Error::Gone) => break,

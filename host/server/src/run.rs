@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::fault::Fault;
-use crate::keep::Keep;
+use crate::keep::{Keep, Unpruned};
 use crate::prepare::{Place, Prepared, What};
 
 /// How long is tried to record what must be recorded, and the first pause.
@@ -132,6 +132,7 @@ pub(crate) struct Runner {
     pub(crate) place: Place,
     pub(crate) engine: Engine,
     pub(crate) store: Store,
+    pub(crate) unpruned: Arc<Unpruned>,
 }
 
 /// What comes back from the guest's thread.
@@ -200,7 +201,8 @@ impl Runner {
             () = run.cancelled.notified() => Ok(take(&waiting)),
         };
         let mut step = match unrun {
-            Ok(Some((sandbox, _))) => {
+            Ok(Some((sandbox, prepared))) => {
+                prepared.backlog.iter().for_each(|payload| run.push(payload));
                 Some(First::Finished(Box::new(Finished { sandbox: Some(sandbox), end: run.unrun(), heap: None })))
             }
             Ok(None) => first.await.flatten(),
@@ -224,6 +226,7 @@ impl Runner {
         let code = end.error.as_ref().and_then(|error| error.code);
         let log = Arc::new(run.take_log());
         let (mut is_stored, id) = (heap.is_some(), heap.as_ref().map(|heap| heap.id));
+        let heap_bytes = heap.as_ref().map_or(0, |heap| heap.body.len());
         let recorded = match &sandbox {
             Some(_) => self.record(end, log, heap).await,
             None if self.place.keep.is_durable() => self.record(end, log, None).await,
@@ -236,6 +239,7 @@ impl Runner {
             is_stored = recorded.is_ok();
             if is_stored {
                 sandbox.checkpointed(Ok(*id.as_uuid()));
+                self.was_stored(heap_bytes).await;
             }
         }
         // What can't be stored has not been done: the session goes back to what is.

@@ -45,7 +45,7 @@ pub(crate) struct Runs(Mutex<RunsState>);
 pub(crate) struct RunsState {
     closing: bool,
     /// Its heap is leaving memory: whoever comes now has to have it brought back.
-    sleeping: bool,
+    pub(crate) sleeping: bool,
     /// So many hold the turn, or wait for it, to store the heap or to put it away: they are done at once.
     brief: usize,
     pub(crate) last_used: Option<Instant>,

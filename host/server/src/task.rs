@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use crate::backlog::Backlog;
 use crate::clock;
 use crate::fault::Fault;
-use crate::keep::PRUNED_EVERY;
 use crate::nursery::Nursery;
 use crate::run::{Executed, Runner, again, payload};
 use crate::session::{Awake, Command, Run, Runs};
@@ -39,8 +38,7 @@ pub(crate) struct Task {
     turn: Arc<Semaphore>,
     runs: Arc<Runs>,
     finished: u32,
-    /// Checkpoints since it came into memory, and the newest.
-    checkpoints: u32,
+    /// The newest checkpoint.
     stored: Option<CheckpointId>,
     /// Since when the heap is no longer as it is on the disk.
     changed: Option<Instant>,
@@ -77,8 +75,6 @@ impl Task {
             turn,
             runs,
             finished: 0,
-            // The first one that is stored is followed by a look at what may go.
-            checkpoints: PRUNED_EVERY - 1,
             stored,
             changed: changed.then_some(now),
             backlog: Arc::new(backlog),
@@ -111,7 +107,10 @@ impl Task {
                             }
                         },
                         // Somebody is about to send a command.
-                        Err(_) => sandbox = Some(heap),
+                        Err(_) => {
+                            self.stays_until = Instant::now() + REST_MIN;
+                            sandbox = Some(heap);
+                        }
                     }
                 }
                 Next::Command(None) => sandbox_dropped(heap).await,
@@ -272,7 +271,6 @@ impl Task {
 
     fn is_stored(&mut self, heap: Option<&Sandbox>) {
         self.changed = None;
-        self.checkpoints += 1;
         self.stored = heap.and_then(Sandbox::last_snapshot).map(CheckpointId::from).or(self.stored);
         if self.runner.place.keep.background {
             self.nursery.timers_changed.notify_one();
@@ -288,7 +286,6 @@ impl Task {
             // Tried again in a while.
             Err(_) => self.changed = Some(Instant::now() + STORE_AGAIN),
         }
-        self.runner.prune_checkpoints(self.checkpoints).await;
         Some((heap, stored))
     }
 
@@ -299,10 +296,12 @@ impl Task {
         turn: OwnedSemaphorePermit,
         store: bool,
     ) -> Result<(), (Awake, Option<Sandbox>)> {
-        if self.changed.is_some() && store {
+        if self.changed.is_some() {
             heap = match self.checkpoint(heap).await {
                 Some((heap, Ok(_))) => heap,
-                Some((heap, Err(_))) => return Err((Awake::NotStored, Some(heap))),
+                Some((heap, Err(_))) if store => return Err((Awake::NotStored, Some(heap))),
+                // It goes on from another, whatever becomes of this one.
+                Some((heap, Err(_))) => heap,
                 None => return Err((Awake::NotStored, None)),
             };
         }
@@ -320,9 +319,10 @@ impl Task {
         Ok(())
     }
 
-    /// The heap is lost. Brings back what was stored of it last; None when there is none: then its row says so.
+    /// The heap is lost. Brings back what was stored of it last. None when that can't be done now: then it has left memory, and
+    /// whoever uses it next has it brought back, or is told why not.
     async fn go_back(&mut self) -> Option<Sandbox> {
-        let Runner { store, tenant, place, .. } = &self.runner;
+        let Runner { tenant, place, .. } = &self.runner;
         if self.turn.is_closed() {
             return None;
         }
@@ -338,12 +338,9 @@ impl Task {
                 Some(sandbox)
             }
             Err(fault) => {
-                tracing::error!(session = %place.session, ?fault, "a session can't go back to its last checkpoint");
+                tracing::error!(session = %place.session, ?fault, "a session can't go back to its last checkpoint now");
+                self.runs.state().sleeping = true;
                 self.nursery.live.remove(place.session);
-                let (at, why) = (clock::now(), fault.message.into_owned());
-                if let Err(error) = again(|| store.session_crashed(*tenant, place.session, at, why.clone())).await {
-                    tracing::error!(session = %place.session, %error, "a crashed session was not recorded");
-                }
                 None
             }
         }
@@ -386,7 +383,6 @@ impl Task {
 
     /// Now and then, since looking for the oldest has to pass over the others.
     async fn prune(&mut self) {
-        self.runner.prune_checkpoints(self.checkpoints).await;
         let Some(keep) = self.nursery.keep_executions else { return };
         self.finished += 1;
         if self.finished.is_multiple_of((keep / 8).max(1)) {

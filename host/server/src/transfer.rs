@@ -3,6 +3,7 @@
 //! A file's signature says that another server of this operator wrote it, and nothing about what sessions may do here: that
 //! is what the template allows under which it is imported.
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use model::{CheckpointId, CheckpointKind, ErrorCode, Grant, Limits, Session as Row, SessionId, TenantId};
@@ -22,6 +23,8 @@ use crate::snapfile::{self, About, SessionFile, ShareKey};
 
 /// Files that leave at once, and that arrive: each takes as much memory as its session, more than once, until it is there.
 pub(crate) const FILES_AT_ONCE: usize = 4;
+/// How long the next one waits for its room.
+const ROOM_TIME: Duration = Duration::from_secs(10);
 
 /// Room for one file; the next has it when this goes.
 #[derive(Debug)]
@@ -31,8 +34,12 @@ pub struct Room {
 
 impl Room {
     async fn of(files: &Arc<Semaphore>) -> Result<Room, Fault> {
-        let permit = Arc::clone(files).acquire_owned().await.map_err(Fault::internal)?;
-        Ok(Room { _permit: permit })
+        let permit = tokio::time::timeout(ROOM_TIME, Arc::clone(files).acquire_owned()).await.map_err(|_| {
+            let message =
+                format!("{FILES_AT_ONCE} files of sessions are on their way already: try again in a few seconds");
+            Fault::new(ErrorCode::SessionLimit, message)
+        })?;
+        Ok(Room { _permit: permit.map_err(Fault::internal)? })
     }
 }
 

@@ -290,7 +290,7 @@ mod tests {
 
     use super::*;
     use crate::scratch::{ALL, Scratch, TENANT, at, body, heap, plan};
-    use crate::{Chain, Fork};
+    use crate::{Chain, Fork, ForkFrom};
 
     #[tokio::test]
     async fn an_end_and_its_heap_are_one() {
@@ -363,11 +363,17 @@ mod tests {
         assert!(matches!(store.checkpoint_stored(other, id, heap(None, 1)).await, Err(Error::Gone)));
         assert!(matches!(store.session_restored(other, id, heaps[0], heap(Some(heaps[0]), 1)).await, Err(Error::Gone)));
         let fork = || vec![Fork { id: Uuid::now_v7().into(), checkpoint: Some(heap(Some(heaps[0]), 1)) }];
-        assert!(matches!(store.session_forks(other, id, None, fork(), at(5)).await, Err(Error::Gone)));
+        assert!(matches!(
+            store.session_forks(other, id, ForkFrom::Newest(Some(heaps[1])), fork(), at(5)).await,
+            Err(Error::Gone)
+        ));
         // Nor can their own sessions build on it, though their recipes look alike.
         let theirs = store.session_begins(other, crate::scratch::new_session(Durability::Every)).await.unwrap().id;
         assert!(matches!(store.checkpoint_stored(other, theirs, heap(Some(heaps[1]), 1)).await, Err(Error::Gone)));
-        assert!(matches!(store.session_forks(other, theirs, Some(heaps[1]), fork(), at(5)).await, Err(Error::Gone)));
+        assert!(matches!(
+            store.session_forks(other, theirs, ForkFrom::Checkpoint(heaps[1]), fork(), at(5)).await,
+            Err(Error::Gone)
+        ));
         store.prune_checkpoints(other, id, Retention { count: 1, bytes: 0 }).await.unwrap();
         store.session_woken(other, id).await.unwrap();
         assert!(store.session_closed(other, id, at(5), None).await.unwrap().is_none());
@@ -553,7 +559,8 @@ mod tests {
                     let head = source.history.last().copied();
                     let fork = |_| Fork { id: Uuid::now_v7().into(), checkpoint: head.map(|_| heap(head, 7)) };
                     let forks: Vec<Fork> = (0..count).map(fork).collect();
-                    let forked = store.session_forks(TENANT, source.id, None, forks.clone(), at(5)).await;
+                    let forked =
+                        store.session_forks(TENANT, source.id, ForkFrom::Newest(head), forks.clone(), at(5)).await;
                     assert_eq!(forked.is_ok(), source.status == SessionStatus::Ready);
                     if forked.is_ok() {
                         for Fork { id, checkpoint } in forks {
@@ -568,7 +575,7 @@ mod tests {
                         let target = *place.get(&from.history);
                         let fork = Fork { id: Uuid::now_v7().into(), checkpoint: Some(heap(Some(target), 9)) };
                         let forks = vec![fork.clone()];
-                        store.session_forks(TENANT, source, Some(target), forks, at(5)).await.unwrap();
+                        store.session_forks(TENANT, source, ForkFrom::Checkpoint(target), forks, at(5)).await.unwrap();
                         let history = fork.checkpoint.map(|new| made(&mut ever, new).id).into_iter().collect();
                         known.push(Known { id: fork.id, status: SessionStatus::Ready, history });
                     }

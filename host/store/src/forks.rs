@@ -16,23 +16,32 @@ pub struct Fork {
     pub checkpoint: Option<NewCheckpoint>,
 }
 
+/// What the heaps of forks were read from.
+#[derive(Clone, Copy, Debug)]
+pub enum ForkFrom {
+    /// The source's newest heap, which is this checkpoint. None: it is as its image is.
+    Newest(Option<CheckpointId>),
+    /// A checkpoint, of whatever session of the tenant.
+    Checkpoint(CheckpointId),
+}
+
 impl Store {
     /// Writes the rows of sessions that are copies of `source`: with its labels, worktree, template and durability; what it is
-    /// made of and how much has run in it are those of `checkpoint`, or of the source where none is named. They take executions
-    /// once this answers. All of them are there, or none.
+    /// made of and how much has run in it are those of the checkpoint, or of the source. They take executions once this answers.
+    /// All of them are there, or none.
     ///
-    /// [`Error::Gone`]: the source is not ready (where a checkpoint is named it need only be there), or the checkpoint or a
-    /// parent is not there. [`Error::Broken`]: a fork comes without the heap that its source has.
+    /// [`Error::Gone`]: the source is not ready (where a checkpoint is named it need only be there), its newest heap is another by
+    /// now, or the checkpoint or a parent is not there. [`Error::Broken`]: a fork comes without the heap that its source has.
     pub async fn session_forks(
         &self,
         tenant: TenantId,
         source: SessionId,
-        checkpoint: Option<CheckpointId>,
+        from: ForkFrom,
         forks: Vec<Fork>,
         at: Timestamp,
     ) -> Result<Vec<Session>, Error> {
         let change = move |c: &Connection| {
-            let (key, made, has_heap) = fork_source(c, tenant, source, checkpoint)?;
+            let (key, made, has_heap) = fork_source(c, tenant, source, from)?;
             let fork = |fork: &Fork| {
                 if fork.checkpoint.is_none() && has_heap {
                     return Err(Error::Broken("a fork comes without its source's heap"));
@@ -150,19 +159,25 @@ fn fork_source(
     c: &Connection,
     tenant: TenantId,
     source: SessionId,
-    checkpoint: Option<CheckpointId>,
+    from: ForkFrom,
 ) -> Result<(i64, Made, bool), Error> {
     let found = c
-        .prepare_cached("SELECT key, status, recipe, seq, head FROM sessions WHERE tenant = ?1 AND id = ?2")?
+        .prepare_cached(
+            "SELECT s.key, s.status, s.recipe, s.seq, h.id FROM sessions s LEFT JOIN checkpoints h ON h.key = s.head
+             WHERE s.tenant = ?1 AND s.id = ?2",
+        )?
         .query_row(params![tenant.as_uuid().as_bytes(), source.as_uuid().as_bytes()], |row| {
             let made = Made { recipe: row.get(2)?, seq: row.get(3)? };
-            Ok((row.get(0)?, row.get::<_, String>(1)?, made, row.get::<_, Option<i64>>(4)?.is_some()))
+            Ok((row.get(0)?, row.get::<_, String>(1)?, made, row.get::<_, Option<[u8; 16]>>(4)?))
         });
-    let (key, status, made, has_heap) = found.optional()?.ok_or(Error::Gone)?;
-    match checkpoint {
-        Some(checkpoint) => Ok((key, made_as(c, tenant, checkpoint)?, true)),
-        None if status == SessionStatus::Ready.as_str() => Ok((key, made, has_heap)),
-        None => Err(Error::Gone),
+    let (key, status, made, newest) = found.optional()?.ok_or(Error::Gone)?;
+    let newest = newest.map(|id| CheckpointId::from(uuid::Uuid::from_bytes(id)));
+    match from {
+        ForkFrom::Checkpoint(checkpoint) => Ok((key, made_as(c, tenant, checkpoint)?, true)),
+        ForkFrom::Newest(read) if status == SessionStatus::Ready.as_str() && read == newest => {
+            Ok((key, made, newest.is_some()))
+        }
+        ForkFrom::Newest(_) => Err(Error::Gone),
     }
 }
 
@@ -210,7 +225,8 @@ mod tests {
         let store = &scratch.store;
         let source = scratch.session(Durability::Checkpoint).await;
         // Nothing ran yet: no heaps are needed.
-        let fresh = store.session_forks(TENANT, source, None, forks(&[None, None]), at(7)).await.unwrap();
+        let fresh =
+            store.session_forks(TENANT, source, ForkFrom::Newest(None), forks(&[None, None]), at(7)).await.unwrap();
         assert_eq!(fresh.len(), 2);
         assert_eq!((fresh[1].seq, fresh[1].durable_seq, fresh[1].created_at), (0, None, at(7)));
 
@@ -219,10 +235,17 @@ mod tests {
         let second = NewCheckpoint { depth: 1, ..heap(Some(first.id), 10) };
         scratch.runs(source, Some(second.clone())).await.unwrap();
         scratch.runs(source, None).await.unwrap();
-        let bare = store.session_forks(TENANT, source, None, forks(&[None]), at(7)).await;
+        let newest = ForkFrom::Newest(Some(second.id));
+        let bare = store.session_forks(TENANT, source, newest, forks(&[None]), at(7)).await;
         assert!(matches!(bare, Err(Error::Broken(_))), "{bare:?}");
 
-        let live = store.session_forks(TENANT, source, None, forks(&[Some(second.id)]), at(7)).await.unwrap();
+        // What was read is no longer the newest.
+        for from in [ForkFrom::Newest(None), ForkFrom::Newest(Some(first.id))] {
+            let late = store.session_forks(TENANT, source, from, forks(&[Some(first.id)]), at(7)).await;
+            assert!(matches!(late, Err(Error::Gone)), "{late:?}");
+        }
+
+        let live = store.session_forks(TENANT, source, newest, forks(&[Some(second.id)]), at(7)).await.unwrap();
         let row = store.session(TENANT, live[0].id).await.unwrap().unwrap();
         assert_eq!((row.seq, row.durable_seq, row.status), (3, Some(3), SessionStatus::Ready));
         assert_eq!((row.worktree_path.as_str(), row.durability), ("/tree", Durability::Checkpoint));
@@ -231,15 +254,16 @@ mod tests {
 
         // One that is bad undoes all of them.
         let mixed = forks(&[Some(second.id), Some(Uuid::now_v7().into())]);
-        let refused = store.session_forks(TENANT, source, None, mixed.clone(), at(7)).await;
+        let refused = store.session_forks(TENANT, source, newest, mixed.clone(), at(7)).await;
         assert!(matches!(refused, Err(Error::Gone)), "{refused:?}");
         assert!(store.session(TENANT, mixed[0].id).await.unwrap().is_none());
 
         // From a named checkpoint also where the source has crashed; then it is that which counts.
         store.session_crashed(TENANT, source, at(8), "trap".into()).await.unwrap();
-        let refused = store.session_forks(TENANT, source, None, forks(&[Some(second.id)]), at(9)).await;
+        let refused = store.session_forks(TENANT, source, newest, forks(&[Some(second.id)]), at(9)).await;
         assert!(matches!(refused, Err(Error::Gone)), "{refused:?}");
-        let named = store.session_forks(TENANT, source, Some(first.id), forks(&[Some(first.id)]), at(9)).await.unwrap();
+        let named = ForkFrom::Checkpoint(first.id);
+        let named = store.session_forks(TENANT, source, named, forks(&[Some(first.id)]), at(9)).await.unwrap();
         assert_eq!((named[0].seq, named[0].durable_seq), (1, Some(1)));
         let found = store.resumable(TENANT, named[0].id).await.unwrap().unwrap();
         assert_eq!(found.recipe.as_ref(), Some(&*recipe(1)));

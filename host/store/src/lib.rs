@@ -33,7 +33,7 @@ pub use checkpoints::{NewCheckpoint, Retention};
 pub use error::{Error, OpenError};
 pub use events::{EventLog, EventPage};
 pub use executions::{FinishedExecution, NewExecution};
-pub use forks::Fork;
+pub use forks::{Fork, ForkFrom};
 pub use idempotency::{Kept, Reserved};
 pub use kv::{KV_ENTRY_BYTES, KvChange, KvCondition, KvEntry, KvOutcome, KvPage};
 pub use resume::{CHAIN_MAX, Chain, DurableFigures, ImageUse, Resumable, Rewindable};

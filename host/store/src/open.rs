@@ -257,7 +257,9 @@ const RELEASE_FLEETING: &str = "UPDATE checkpoints SET session = NULL WHERE sess
     (SELECT key FROM sessions WHERE status = 'ready' AND durability = 'none')";
 const CLOSE_FLEETING: &str = "UPDATE sessions SET status = 'closed', closed_at = max(?1, created_at),
     last_error = 'the server stopped', head = NULL, wake_at = NULL WHERE status = 'ready' AND durability = 'none'";
-const CRASH_STARTING: &str = "UPDATE sessions SET status = 'crashed', wake_at = NULL,
+const RELEASE_STARTING: &str = "UPDATE checkpoints SET session = NULL WHERE session IN
+    (SELECT key FROM sessions WHERE tenant IN (SELECT id FROM tenants) AND status = 'starting')";
+const CRASH_STARTING: &str = "UPDATE sessions SET status = 'crashed', head = NULL, wake_at = NULL,
     last_error = 'the server stopped while this session started'
     WHERE tenant IN (SELECT id FROM tenants) AND status = 'starting'";
 
@@ -273,6 +275,7 @@ pub(crate) fn recover(connection: &mut Connection, now: Timestamp) -> Result<(),
             params![now, died],
         )?;
         // The index begins with the tenant, and all of them are meant.
+        transaction.execute(RELEASE_STARTING, [])?;
         let crashed = transaction.execute(CRASH_STARTING, [])?;
         transaction.execute(RELEASE_FLEETING, [])?;
         let closed = transaction.execute(CLOSE_FLEETING, params![now])?;
@@ -512,7 +515,7 @@ mod tests {
     #[test]
     fn a_start_looks_at_no_more_than_it_must() {
         let running = "UPDATE executions SET status = 'interrupted' WHERE status = 'running'";
-        for sql in [RELEASE_FLEETING, CLOSE_FLEETING, CRASH_STARTING, running] {
+        for sql in [RELEASE_FLEETING, RELEASE_STARTING, CLOSE_FLEETING, CRASH_STARTING, running] {
             let plan = crate::scratch::plan(sql);
             let fleeting = ["INDEX sessions_fleeting", "INDEX executions_running", "SCAN tenants"];
             let good = |line: &String| !line.contains("SCAN") || fleeting.iter().any(|index| line.contains(index));

@@ -257,7 +257,7 @@ mod tests {
     use super::*;
     use crate::checkpoints::{self, Place};
     use crate::scratch::{Scratch, TENANT, at, heap, new_execution, new_session, plan};
-    use crate::{Fork, NewCheckpoint};
+    use crate::{Fork, ForkFrom, NewCheckpoint};
 
     #[tokio::test]
     async fn a_chain_that_is_not_whole_says_so() {
@@ -348,7 +348,7 @@ mod tests {
         // A session that goes with the server has a heap that another was forked from.
         let base = scratch.heaps(fleeting, 2).await;
         let fork = Fork { id: Uuid::now_v7().into(), checkpoint: Some(heap(Some(base[0]), 1)) };
-        store.session_forks(TENANT, every, Some(base[0]), vec![fork.clone()], at(5)).await.unwrap();
+        store.session_forks(TENANT, every, ForkFrom::Checkpoint(base[0]), vec![fork.clone()], at(5)).await.unwrap();
         assert_eq!(store.session(TENANT, fleeting).await.unwrap().unwrap().durable_seq, None);
         let running = new_execution(every);
         store.execution_starts(TENANT, running.clone()).await.unwrap();
@@ -383,7 +383,7 @@ mod tests {
         scratch.session(Durability::Checkpoint).await;
         let heaps = scratch.heaps(id, 2).await;
         let fork = Fork { id: Uuid::now_v7().into(), checkpoint: Some(heap(Some(heaps[1]), 7)) };
-        store.session_forks(TENANT, id, None, vec![fork.clone()], at(5)).await.unwrap();
+        store.session_forks(TENANT, id, ForkFrom::Newest(Some(heaps[1])), vec![fork.clone()], at(5)).await.unwrap();
         let moved = heap(None, 11);
         store.session_migrated(TENANT, fork.id, crate::scratch::recipe(2), moved).await.unwrap();
         store.session_closed(TENANT, id, at(6), None).await.unwrap();

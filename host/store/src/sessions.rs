@@ -112,8 +112,8 @@ impl Store {
         self.0.writer.write(change).await
     }
 
-    /// The session did not start, or its heap is gone. Whatever still counts as running in it ends with it. Its checkpoints
-    /// stay, and it can be rewound to one; it is not woken any more.
+    /// The session did not start, or its heap is gone. Whatever still counts as running in it ends with it. The checkpoints of one
+    /// that had started stay, and it can be rewound to one; it is not woken any more.
     pub async fn session_crashed(
         &self,
         tenant: TenantId,
@@ -122,7 +122,11 @@ impl Store {
         why: String,
     ) -> Result<(), Error> {
         let change = move |c: &Connection| {
-            settle(c, tenant, id, SessionStatus::Crashed, None, Some(&why))?;
+            let started = find(c, tenant, id)?.is_none_or(|row| row.status != SessionStatus::Starting);
+            let key = settle(c, tenant, id, SessionStatus::Crashed, None, Some(&why))?;
+            if !started {
+                checkpoints::release(c, key)?;
+            }
             executions::crash(c, tenant, id, at)
         };
         self.0.writer.write(change).await

@@ -238,18 +238,16 @@ fn what_can_not_come_back_says_why_and_can_go_back() {
     assert_eq!(server.value(&session, "n"), "1");
     std::fs::remove_dir(&path).unwrap();
     server.eval(&session, TRAP);
-    let crashed = row(&server, &session);
-    assert_eq!(crashed["status"], "crashed", "{crashed}");
-    assert!(crashed["last_error"].is_string(), "{crashed}");
-    server.try_eval(&session, "n").expect_error(409, "SESSION_NOT_READY");
-    fork(&server, &session, json!({})).expect_error(409, "SESSION_NOT_READY");
+    // It could not go back: it has left memory, and its next use says why.
+    assert_eq!(
+        (&row(&server, &session)["status"], residence(&server, &session)),
+        (&json!("ready"), "hibernated".into())
+    );
+    server.try_eval(&session, "n").expect_error(422, "WORKTREE_NOT_FOUND");
     std::fs::create_dir(&path).unwrap();
-    let point = newest(&server, &session);
-    let copy = forks(&server, &session, json!({ "checkpoint": point })).remove(0);
-    assert_eq!(server.value(&copy, "n"), "1");
-    let back = restore(&server, &session, &point).expect(200).json;
-    assert_eq!((&back["status"], back.get("last_error")), (&json!("ready"), None), "{back}");
     assert_eq!(server.value(&session, "n"), "1");
+    let copy = forks(&server, &session, json!({ "checkpoint": newest(&server, &session) })).remove(0);
+    assert_eq!(server.value(&copy, "n"), "1");
     std::fs::remove_dir(&path).unwrap();
 }
 
@@ -265,6 +263,73 @@ fn a_heap_is_stored_up_to_its_limit() {
     let over = server.eval(&session, "kept.push(new Uint8Array(30 << 20)); 1");
     assert_eq!(over["error"]["code"], "MEMORY_LIMIT_EXCEEDED", "{over}");
     assert_eq!(server.value(&session, "kept = null; 1"), "1");
+}
+
+/// What is written over and over compresses to nothing, and is unpacked all the same: there is a whole heap before long.
+#[test]
+fn chains_are_no_longer_than_their_pages_allow() {
+    let server = Server::start();
+    let session = server.session(&template(&server, "t", &[], &json!({})));
+    for n in 1..=9 {
+        server.value(&session, &format!("globalThis.large ??= new Uint8Array(20 << 20); large.fill({n}); 1"));
+    }
+    let depths: Vec<_> = history(&server, &session).iter().map(|row| row["depth"].as_u64().unwrap()).collect();
+    assert!(depths.iter().all(|depth| *depth < 5) && depths.contains(&1), "{depths:?}");
+    hibernate(&server, &session).expect(200);
+    assert_eq!(server.value(&session, "large.every((byte) => byte === 9)"), "true");
+}
+
+/// A script that stores its heap again and again keeps no more than others.
+#[test]
+fn checkpoints_within_an_execution_are_let_go_as_well() {
+    let place = tempfile::tempdir().unwrap();
+    let server = Server::start_with(place.path(), &shared_images(), &["--keep-checkpoints", "4"]);
+    let session = server.session(&template(&server, "t", &[], &json!({})));
+    server.value(&session, "var n = 0; for (let i = 0; i < 100; i++) { n++; await session.checkpoint(); } n");
+    until("the oldest go", || history(&server, &session).len() <= 12);
+    assert_eq!(server.value(&session, "n"), "100");
+}
+
+/// What a startup file does after a checkpoint of its own is stored too.
+#[test]
+fn what_startup_files_did_is_stored_before_a_session_is_ready() {
+    let server = Server::start();
+    std::fs::write(server.directory.join("first.js"), "globalThis.a = 1; await session.checkpoint(); a = 2;").unwrap();
+    std::fs::write(server.directory.join("second.js"), "globalThis.b = 3;").unwrap();
+    for durability in ["checkpoint", "every"] {
+        let files = json!([{ "path": "first.js" }, { "path": "second.js" }]);
+        let settings = json!({ "runtime": { "durability": durability } });
+        let whole = json!({ "name": durability, "startup_files": files, "settings": settings });
+        let made = server.post("/templates", whole).expect(201).json;
+        let session = server.session(made["id"].as_str().unwrap());
+        let copy = forks(&server, &session, json!({})).remove(0);
+        assert_eq!(server.value(&copy, "[a, b].join()"), "2,3", "{durability}");
+        hibernate(&server, &session).expect(200);
+        assert_eq!(server.value(&session, "[a, b].join()"), "2,3", "{durability}");
+    }
+}
+
+/// Databases in memory come along as long as all of them together are small.
+#[test]
+fn many_databases_in_memory_pin() {
+    let server = Server::start();
+    let session = server.session(&template(&server, "t", &["database"], &json!({})));
+    let one = "open.push(require('database').open(':memory:')); \
+               open.at(-1).exec('CREATE TABLE t (b); INSERT INTO t VALUES (zeroblob(1500000))'); open.length";
+    server.value(&session, &format!("globalThis.open = []; {one}"));
+    server.value(&session, one);
+    hibernate(&server, &session).expect(200);
+    for _ in 0..4 {
+        server.value(&session, one);
+    }
+    let answer = hibernate(&server, &session).expect_error(409, "SESSION_PINNED");
+    assert!(answer.text.contains("databases in memory"), "{}", answer.text);
+    server.value(&session, "open.splice(2).forEach((db) => db.close()); 1");
+    hibernate(&server, &session).expect(200);
+    assert_eq!(
+        server.value(&session, "open.map((db) => db.query('SELECT length(b) n FROM t')[0].n).join()"),
+        "1500000,1500000"
+    );
 }
 
 /// A heap that is larger than this server's sessions may be is told so, and is there again where they may.

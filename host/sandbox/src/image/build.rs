@@ -14,7 +14,7 @@ use super::facades;
 use super::functions::Functions;
 use super::stored::{self, Compressed};
 use super::warm::{WEB, Warm};
-use super::{Header, Image, ImageFacts, Origin, interfaces, link};
+use super::{Header, Image, ImageFacts, Origin, Unkept, interfaces, link};
 use crate::bindings;
 use crate::control;
 use crate::engine::Slots;
@@ -139,14 +139,21 @@ impl Builder {
             built.unwrap_or_else(|_| Err(Error::internal("building an image", "it panicked")))
         })?;
         // Before the artifact: where that is, the component is.
-        if !stored::save_component(&self.disk, hash, &header, &compressed) {
-            return self.again(hash, modules);
-        }
+        let unkept = match stored::save_component(&self.disk, hash, &header, &compressed) {
+            Ok(true) => None,
+            Ok(false) => return self.again(hash, modules),
+            // No reason not to use it; only what is stored of its sessions would be lost.
+            Err(error) => {
+                tracing::warn!(%error, hash, "an image's component was not kept on disk");
+                Some(Unkept { disk: Arc::clone(&self.disk), component: compressed })
+            }
+        };
         {
             let _turn = self.turn();
             self.save(hash, &header, &component);
         }
-        self.finish(hash, Origin::Built, header, &component, modules)
+        let image = self.finish(hash, Origin::Built, header, &component, modules)?;
+        Ok(Image { unkept: Mutex::new(unkept), ..image })
     }
 
     /// The image of that content compiled again from its stored component: its memory is what it was.

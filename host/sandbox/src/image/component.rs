@@ -83,7 +83,8 @@ impl Builder {
         }
         let image = self.compiled(hash, header.clone(), &raw, modules).map_err(ForeignError::unusable)?;
         // Only what can be run is kept.
-        stored::save_component(&self.disk, hash, &header, &component);
+        let kept = stored::save_component(&self.disk, hash, &header, &component);
+        kept.map_err(|error| Error::internal("keeping an image from elsewhere", error))?;
         Ok(image)
     }
 }

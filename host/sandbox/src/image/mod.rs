@@ -11,8 +11,8 @@ mod stored;
 mod warm;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use model::ModuleName;
@@ -106,6 +106,14 @@ pub struct Image {
     pub(crate) bases: Bases,
     /// It was seen to have all that this version calls.
     checked: AtomicBool,
+    /// What could not be written to the disk.
+    unkept: Mutex<Option<Unkept>>,
+}
+
+/// The component of an image that is only in memory.
+struct Unkept {
+    disk: Arc<Disk>,
+    component: stored::Compressed,
 }
 
 impl std::fmt::Debug for Image {
@@ -136,6 +144,7 @@ impl Image {
             slots,
             bases: Bases::default(),
             checked: AtomicBool::new(false),
+            unkept: Mutex::default(),
         })
     }
 
@@ -169,9 +178,24 @@ impl Image {
 
     /// A new live heap. Takes a slot of the pool for as long as the sandbox lives.
     pub fn start(self: &Arc<Self>, setup: Setup) -> Result<Sandbox, Error> {
+        if setup.durable {
+            self.keep()?;
+        }
         let slot = self.slots.take()?;
         let host = Host::new(setup, &self.modules, self.module_exports.clone(), self.surroundings.clone())?;
         Sandbox::new(self.clone(), host, Some(slot))
+    }
+
+    /// Writes to the disk what could not be written when it was built: what is stored of a session is worth nothing without.
+    fn keep(&self) -> Result<(), Error> {
+        let mut unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Unkept { disk, component }) = &*unkept else { return Ok(()) };
+        match stored::save_component(disk, &self.hash, &self.header, component) {
+            Ok(true) => *unkept = None,
+            Ok(false) => return Err(Error::NotKept("another process has one of the same name".into())),
+            Err(error) => return Err(Error::NotKept(error.to_string().into())),
+        }
+        Ok(())
     }
 
     /// A heap that no session has and that runs nothing.

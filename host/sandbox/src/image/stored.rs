@@ -12,7 +12,7 @@ const COMPONENT_BYTES_MAX: usize = 1 << 30;
 const HEADER_BYTES_MAX: u64 = 1 << 20;
 
 /// A component as it is stored.
-pub(super) struct Compressed {
+pub(crate) struct Compressed {
     bytes: Vec<u8>,
     /// Of what was compressed.
     pub(super) digest: u64,
@@ -37,14 +37,14 @@ pub(super) fn compress(wasm: &[u8]) -> std::io::Result<Compressed> {
     Ok(Compressed { bytes: zstd::bulk::compress(wasm, LEVEL)?, digest: digest(wasm) })
 }
 
-/// Keeps a component. False: another process built the same meanwhile, and its component counts. Not being able to keep it is
-/// no reason not to use the image.
-pub(super) fn save_component(disk: &Disk, hash: &str, header: &Header, component: &Compressed) -> bool {
-    let write = || disk.store_component(hash, &join(header, &component.bytes)?);
-    write().unwrap_or_else(|error| {
-        tracing::warn!(%error, hash, "an image's component was not kept on disk");
-        true
-    })
+/// Keeps a component. False: another process built the same meanwhile, and its component counts.
+pub(super) fn save_component(
+    disk: &Disk,
+    hash: &str,
+    header: &Header,
+    component: &Compressed,
+) -> std::io::Result<bool> {
+    disk.store_component(hash, &join(header, &component.bytes)?)
 }
 
 /// The component of an image as it is stored, if it is there and whole.
@@ -104,7 +104,7 @@ mod tests {
             let (name, mut header) = (names.next().unwrap(), header.clone());
             header.engine = "another".to_owned();
             change(&mut header);
-            assert!(save_component(&disk, &name, &header, &compress(wasm).unwrap()));
+            assert!(save_component(&disk, &name, &header, &compress(wasm).unwrap()).unwrap());
             engine.image_again(&name, &[])
         };
         let same = stored(&|_| (), &wasm).unwrap();

@@ -164,7 +164,7 @@ pub(super) async fn import(
         Err(fault) => return Err(extract::unread(request, fault).await),
     };
     let room = app.registry.room_to_import().await?;
-    let bytes = extract::body(request, app.config.session_file_bytes_max(), &app.body_room).await?;
+    let bytes = extract::body(request, app.config.session_file_bytes_max(), &app.file_room).await?;
     let arrived = app.registry.arrived(bytes, room).await?;
     let template = named.unwrap_or_else(|| arrived.template());
     let whole = super::templates::usable(&app, tenant, template).await.map_err(|fault| match fault.code {

@@ -207,7 +207,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
             query("worktree_path", "Absolute; the directory that scripts may see. Required where it had one", r#"{"type":"string","pattern":"^/","maxLength":4096}"#),
         ], request: Body::Other("application/octet-stream"), answers: &[(201, json!(Session))],
         errors: &[ExportDisabled, SnapshotRefused, ImportNotAllowed, TemplateNotFound, TemplateInactive, InvalidPath, WorktreeNotFound,
-            ModuleNotAllowed, InvalidRequest],
+            ModuleNotAllowed, InvalidRequest, SessionLimit],
         ..op("post", "/sessions/import", "importSession", "Make a session that goes on from an exported one") },
 
     Operation { parameters: &[

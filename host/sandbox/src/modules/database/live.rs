@@ -224,8 +224,9 @@ impl Live {
         if self.open_transaction { self.transaction } else { 0 }
     }
 
-    /// It can't be closed and opened again without a script's noticing, and why.
-    pub(super) fn pins(&self) -> Option<&'static str> {
+    /// It can't be closed and opened again without a script's noticing, and why. `left`: what a snapshot still takes along of
+    /// databases in memory, bytes.
+    pub(super) fn pins(&self, left: &mut usize) -> Option<&'static str> {
         if self.open_transaction || !self.cursors.is_empty() {
             return Some("a transaction or an iterator of a database is open");
         }
@@ -234,7 +235,9 @@ impl Live {
         }
         let connection = self.connection.as_ref().filter(|_| self.file.is_none())?;
         let operation = Operation::new(&self.bounds.account, None, &Deadline::grace());
-        operation.during(|| saved::is_large(connection)).then_some("a database in memory is large")
+        let rest = operation.during(|| saved::size(connection)).and_then(|size| left.checked_sub(size));
+        *left = rest.unwrap_or(0);
+        rest.is_none().then_some("databases in memory are large")
     }
 
     /// Nothing that is half done goes on.

@@ -30,7 +30,7 @@ pub use memory::bounded;
 use live::{Bounds, CURSORS_MAX, Live, Place, closed};
 use operation::Deadline;
 use queue::Database;
-use saved::{Content, Saved};
+use saved::{CONTENT_BYTES_MAX, Content, Saved};
 use values::Parameters;
 
 /// Databases that a session may have open.
@@ -159,9 +159,13 @@ impl State for Databases {
     }
 
     fn pins(&self) -> Option<&'static str> {
+        let mut left = CONTENT_BYTES_MAX;
         self.open.values().find_map(|open| match &open.database {
-            Held::Open(database) => database.pins(),
-            Held::Asleep(_) => None,
+            Held::Open(database) => database.pins(&mut left),
+            Held::Asleep(saved) => {
+                left = left.saturating_sub(saved.content.len());
+                None
+            }
         })
     }
 
@@ -169,9 +173,17 @@ impl State for Databases {
         if self.last == 0 && self.stops == 0 {
             return None;
         }
-        let save = |open: &Open| match &open.database {
-            Held::Open(database) => database.save(&open.dsn),
-            Held::Asleep(saved) => (**saved).clone(),
+        let mut left = CONTENT_BYTES_MAX;
+        let mut save = |open: &Open| {
+            let mut saved = match &open.database {
+                Held::Open(database) => database.save(&open.dsn),
+                Held::Asleep(saved) => (**saved).clone(),
+            };
+            match left.checked_sub(saved.content.len()) {
+                Some(rest) => left = rest,
+                None => saved.content = Content::Lost,
+            }
+            saved
         };
         let open = self.open.iter().map(|(handle, open)| (*handle, save(open))).collect();
         serde_json::to_value(SavedDatabases { open, last: self.last, stops: self.stops }).ok()

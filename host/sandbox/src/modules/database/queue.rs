@@ -132,9 +132,9 @@ impl Database {
         self.live().close();
     }
 
-    pub(super) fn pins(&self) -> Option<&'static str> {
+    pub(super) fn pins(&self, left: &mut usize) -> Option<&'static str> {
         let busy = Some("a call of a database is under way");
-        let pins = self.live.try_lock().map_or(busy, |live| live.pins());
+        let pins = self.live.try_lock().map_or(busy, |live| live.pins(left));
         if self.queue().jobs.is_empty() { pins } else { busy }
     }
 

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::memory::Account;
 use super::operation::{Deadline, Operation};
 
-/// Largest database in memory that a snapshot takes along, bytes.
+/// What a snapshot takes along of all databases in memory, bytes.
 pub(super) const CONTENT_BYTES_MAX: usize = 4 << 20;
 /// What SQLite may allocate beside the session's own account while it makes or reads one: a copy, and some pages.
 const COPY_BYTES_MAX: usize = 3 * CONTENT_BYTES_MAX;
@@ -78,6 +78,16 @@ pub(super) struct Saved {
     pub(super) facts: Facts,
 }
 
+impl Content {
+    /// Bytes that it takes of [`CONTENT_BYTES_MAX`].
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Content::Memory(text) => text.len() / 4 * 3 - text.bytes().rev().take_while(|byte| *byte == b'=').count(),
+            Content::File | Content::Lost => 0,
+        }
+    }
+}
+
 impl Saved {
     /// Sizes and names are what `save` writes.
     pub(super) fn is_sound(&self) -> bool {
@@ -122,11 +132,6 @@ impl Copied {
     }
 }
 
-/// Whether its pages don't fit into a snapshot.
-pub(super) fn is_large(connection: &Connection) -> bool {
-    size(connection).is_none_or(|size| size > CONTENT_BYTES_MAX)
-}
-
 /// SQLite's own count of what was committed, whatever it was: rows, tables, or numbers in the header.
 fn version(connection: &Connection) -> Option<u32> {
     let mut version = 0_u32;
@@ -142,7 +147,8 @@ fn version(connection: &Connection) -> Option<u32> {
     (answer == ffi::SQLITE_OK).then_some(version)
 }
 
-fn size(connection: &Connection) -> Option<usize> {
+/// All of its pages, bytes.
+pub(super) fn size(connection: &Connection) -> Option<usize> {
     let ask = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).ok();
     usize::try_from(ask("page_count")?.checked_mul(ask("page_size")?)?).ok()
 }
