@@ -80,7 +80,9 @@ fn the_tour_prints_what_it_says() {
     for Step { command, .. } in &steps {
         let mut command = command.replace("localhost:3210", &format!("127.0.0.1:{port}"));
         if command.starts_with("vm-system serve") {
-            command = command.replace("vm-system serve", &format!("vm-system serve --listen 127.0.0.1:{port}"));
+            // The program itself, not the function: the job that is killed in the end is the server.
+            let serve = format!("\"$PLACE/vm-system\" --data-dir \"$IMAGES\" serve --listen 127.0.0.1:{port}");
+            command = command.replace("vm-system serve", &serve);
             command += &format!("\nuntil curl -sf 127.0.0.1:{port}/api/v1/health >/dev/null; do sleep 0.1; done");
         }
         script += &format!("{command}\necho '@@@'\n");

@@ -256,7 +256,17 @@ pub(crate) fn decompress(body: &[u8], raw_max: usize) -> Option<Vec<u8>> {
     // What it says of its size is what is allocated, and no more comes out.
     let len = zstd::zstd_safe::get_frame_content_size(body).ok().flatten();
     let len = len.and_then(|len| usize::try_from(len).ok()).filter(|len| *len <= raw_max)?;
-    zstd::bulk::decompress(body, len).ok()
+    // Making one costs more than unpacking a small part of a chain.
+    thread_local! {
+        static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+    }
+    DECOMPRESSOR.with_borrow_mut(|decompressor| {
+        let decompressor = match decompressor {
+            Some(decompressor) => decompressor,
+            None => decompressor.insert(zstd::bulk::Decompressor::new().ok()?),
+        };
+        decompressor.decompress(body, len).ok()
+    })
 }
 
 /// What [`compress`] made, sealed.
@@ -354,8 +364,8 @@ pub(crate) struct Whole {
 }
 
 impl Whole {
-    /// `chain`: from the full one to the one that is meant, which is the last. Holds each page once, however often it was stored,
-    /// and beside that one part of the chain.
+    /// `chain`: from the full one to the one that is meant, which is the last. Holds no more than twice the heap, however often its
+    /// pages were stored, and beside that one part of the chain.
     pub(crate) fn read(key: &SnapshotKey, image: &str, chain: &[(Uuid, Vec<u8>)]) -> Result<Whole, RestoreError> {
         let damaged = RestoreError::Damaged;
         let (mut seal, mut bodies) = ([0; SEAL_LEN], Vec::with_capacity(chain.len()));
@@ -373,20 +383,20 @@ impl Whole {
             if depth > 0 {
                 since_pages += (data.len() / PAGE) as u64;
             }
-            if pages.is_empty() {
-                let begin = raw.len() - data.len();
-                pages.extend(stored.zip((begin..).step_by(PAGE)).map(|(page, at)| (page, (raws.len(), at))));
-                raws.push(raw);
-            } else {
-                let mut kept = Vec::new();
-                for (page, bytes) in stored.zip(data.chunks_exact(PAGE)) {
-                    if let Entry::Vacant(place) = pages.entry(page) {
-                        place.insert((raws.len(), kept.len()));
-                        kept.extend_from_slice(bytes);
+            let begin = raw.len() - data.len();
+            let (mut kept, places) = (Vec::new(), (begin..).step_by(PAGE));
+            // Copied only where that frees more than half of it.
+            let new = stored.clone().filter(|page| !pages.contains_key(page)).count();
+            let copies = new < data.len() / PAGE / 2;
+            for (page, at) in stored.zip(places) {
+                if let Entry::Vacant(place) = pages.entry(page) {
+                    place.insert((raws.len(), if copies { kept.len() } else { at }));
+                    if copies {
+                        kept.extend_from_slice(&raw[at..at + PAGE]);
                     }
                 }
-                raws.push(kept);
             }
+            raws.push(if copies { kept } else { raw });
             last.get_or_insert(header);
         }
         let header = last.ok_or(damaged("there is nothing of it"))?;
