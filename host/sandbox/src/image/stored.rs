@@ -87,7 +87,7 @@ pub(super) fn split(payload: &[u8]) -> Option<(Header, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Config, Engine, Error, Origin, Recipe};
+    use crate::{Config, Engine, Error, Origin, Recipe, Setup};
 
     /// What other versions left may be anything; it is refused before anything of it runs.
     #[test]
@@ -121,5 +121,23 @@ mod tests {
         assert!(matches!(engine.image_again(&"0".repeat(64), &[]), Err(Error::ImageGone(_))));
         let unknown = [model::ModuleName::parse("absent").unwrap()];
         assert!(matches!(engine.image_again(&hash, &unknown), Err(Error::ImageGone(_))));
+    }
+
+    /// What is stored of a session is worth nothing without its image.
+    #[test]
+    fn a_durable_session_wants_its_image_on_the_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("data");
+        let engine = Engine::new(Config { data_dir: place.clone(), sessions_max: 2, ..Config::default() }).unwrap();
+        std::fs::remove_dir_all(&place).unwrap();
+        let recipe = Recipe { modules: vec![model::ModuleName::parse("kv").unwrap()], libraries: Vec::new() };
+        let image = engine.image(&recipe).unwrap();
+        drop(image.start(Setup::default()).unwrap());
+        let durable = || image.start(Setup { durable: true, ..Setup::default() });
+        assert!(matches!(durable(), Err(Error::NotKept(_))));
+        std::fs::create_dir(&place).unwrap();
+        drop(durable().unwrap());
+        assert!(place.join(format!("{}.component", image.hash())).exists());
+        drop(durable().unwrap());
     }
 }
