@@ -114,7 +114,7 @@ impl Shared {
         said: &mut Vec<Payload>,
     ) -> Result<Option<String>, Fault> {
         let nursery = &self.nursery;
-        let turn = nursery.returns.acquire().await.map_err(Fault::internal)?;
+        let turn = nursery.turn_to_return().await?;
         let found = nursery.store.resumable(tenant, id).await.map_err(|error| or_discard(broken(id, error)))?;
         let found = found.ok_or_else(|| Fault::session_not_found(id))?;
         if found.chain.is_none() {

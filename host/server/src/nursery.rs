@@ -6,7 +6,7 @@ use std::time::Duration;
 use model::{CheckpointKind, Durability, ErrorCode, LibraryName, Limits, Payload, SessionId, Settings, TenantId};
 use sandbox::{Engine, Image, Library, Outcome, Ran, Recipe, RestoreError, Root, Sandbox, Services, Setup, Stop, Turn};
 use store::{Chain, Recipe as StoredRecipe, Resumable, Retention, Store, WholeTemplate};
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::builds::Builds;
 use crate::fault::Fault;
@@ -34,7 +34,7 @@ pub(crate) struct Nursery {
     /// A permit for every session that may be live; a session's task holds its permit until its heap is gone.
     pub(crate) room: Arc<Semaphore>,
     /// A permit for each heap that is being brought back; who asked first is first.
-    pub(crate) returns: Semaphore,
+    pub(crate) returns: Arc<Semaphore>,
     pub(crate) builds: Builds,
     pub(crate) sessions_max: u32,
     pub(crate) ceiling: Limits,
@@ -175,10 +175,15 @@ impl Nursery {
 
     /// The heap of a session as it was stored last, its hooks called.
     pub(crate) async fn bring_back(&self, tenant: TenantId, id: SessionId) -> Result<Heap, Fault> {
-        let turn = self.returns.acquire().await.map_err(Fault::internal)?;
+        let turn = self.turn_to_return().await?;
         let found = self.store.resumable(tenant, id).await.map_err(|error| broken(id, error))?;
         let found = found.ok_or_else(|| Fault::session_not_found(id))?;
         Ok(self.returned(tenant, found, turn).await?.1)
+    }
+
+    /// A turn at bringing a heap back, after those who asked before.
+    pub(crate) async fn turn_to_return(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        Arc::clone(&self.returns).acquire_owned().await.map_err(Fault::internal)
     }
 
     /// A session's runner and heap, from what is stored of it. `turn`: of [`Nursery::returns`]; given back before anything of the
@@ -187,7 +192,7 @@ impl Nursery {
         &self,
         tenant: TenantId,
         found: Resumable,
-        turn: SemaphorePermit<'_>,
+        turn: OwnedSemaphorePermit,
     ) -> Result<(Runner, Heap), Fault> {
         let Resumable { session: row, recipe, chain } = found;
         let recipe = recipe.ok_or_else(|| Fault::session_not_ready(row.id))?;
@@ -233,7 +238,7 @@ impl Nursery {
         image: Arc<Image>,
         setup: Setup,
         chain: Option<Chain>,
-        turn: SemaphorePermit<'_>,
+        turn: OwnedSemaphorePermit,
     ) -> Result<Heap, Fault> {
         let Some(Chain { head, kind, links, .. }) = chain else {
             let started = blocking(move || image.start(setup)).await?;
@@ -246,12 +251,13 @@ impl Nursery {
             _ => "resume",
         };
         let links: Vec<_> = links.into_iter().map(|(id, bytes)| (*id.as_uuid(), bytes)).collect();
-        let panicked = || Fault::internal("a heap could not be brought back: a panic");
-        let returned = self.engine.call(move || image.resume(setup, &links)).await.ok_or_else(panicked)?;
-        let sandbox = returned.map_err(|error| self.restore_fault(&error))?;
-        drop(turn);
-        let greeted = self.engine.call(move || greeted(sandbox, event)).await;
-        let (sandbox, events, changed) = greeted.ok_or_else(panicked)?;
+        let returned = self.engine.call(move || {
+            let sandbox = image.resume(setup, &links)?;
+            drop(turn);
+            Ok::<_, RestoreError>(greeted(sandbox, event))
+        });
+        let returned = returned.await.ok_or_else(|| Fault::internal("a heap could not be brought back: a panic"))?;
+        let (sandbox, events, changed) = returned.map_err(|error| self.restore_fault(&error))?;
         let sandbox = sandbox.ok_or_else(|| {
             let why = events.last().map_or_else(String::new, |event: &Payload| match event {
                 Payload::Console { text, .. } => text.clone(),

@@ -120,7 +120,7 @@ impl Registry {
                     worktrees,
                     live: Live::default(),
                     room: Arc::new(Semaphore::new(config.sessions_max as usize)),
-                    returns: Semaphore::new(RETURNS_AT_ONCE),
+                    returns: Arc::new(Semaphore::new(RETURNS_AT_ONCE)),
                     builds: Builds::default(),
                     sessions_max: config.sessions_max,
                     ceiling: config.ceiling,

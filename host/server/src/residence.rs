@@ -254,17 +254,22 @@ impl Shared {
         if let Some(session) = live() {
             return Ok(session);
         }
-        // Before there is room and a turn: what is not there costs nobody anything.
-        let row = nursery.store.session(tenant, id).await.map_err(|error| broken(id, error))?;
-        let row = row.ok_or_else(|| Fault::session_not_found(id))?;
-        if row.status != SessionStatus::Ready || row.durability == model::Durability::None {
-            return Err(Fault::session_not_ready(id));
-        }
-        let room = nursery.room().await?;
-        let turn = nursery.returns.acquire().await.map_err(Fault::internal)?;
+        let room = match Arc::clone(&nursery.room).try_acquire_owned() {
+            Ok(room) => room,
+            Err(_) => {
+                // Before others make room: what is not there costs nobody anything.
+                let row = nursery.store.session(tenant, id).await.map_err(|error| broken(id, error))?;
+                let row = row.ok_or_else(|| Fault::session_not_found(id))?;
+                if row.status != SessionStatus::Ready || row.durability == model::Durability::None {
+                    return Err(Fault::session_not_ready(id));
+                }
+                nursery.room().await?
+            }
+        };
+        let turn = nursery.turn_to_return().await?;
         let found = nursery.store.resumable(tenant, id).await;
         let found = found.map_err(|error| broken(id, error))?.ok_or_else(|| Fault::session_not_found(id))?;
-        if found.session.status != SessionStatus::Ready {
+        if found.session.status != SessionStatus::Ready || found.session.durability == model::Durability::None {
             return Err(Fault::session_not_ready(id));
         }
         let (runner, heap) = nursery.returned(tenant, found, turn).await?;
