@@ -15,7 +15,6 @@ use crate::prepare::Place;
 use crate::registry::{Begun, Registry, Shared};
 use crate::residence::{broken, not_durable, stays};
 use crate::run::{LiveRun, Runner, payload};
-use crate::session::Session;
 use crate::task::Heap;
 
 /// A heap on the new image, complete but for being stored.
@@ -95,9 +94,8 @@ impl Shared {
         runner.prune_checkpoints().await;
         // What was said is stored with the heap in a while.
         let heap = Heap { sandbox, changed: !said.is_empty(), events: said, stored: Some(stored) };
-        let session = Session::start(Arc::clone(nursery), runner, heap, room);
+        nursery.goes_live(runner, heap, room);
         nursery.timers_changed.notify_one();
-        nursery.live.map().insert(id, (tenant, session));
         // A server that began to stop meanwhile has drained the map before; what is stored stays.
         if nursery.room.is_closed() {
             nursery.live.remove(id);

@@ -306,13 +306,7 @@ impl Shared {
         };
         let stored = sandbox.last_snapshot().map(CheckpointId::from);
         let heap = Heap { sandbox, events: Vec::new(), changed: false, stored };
-        let session = {
-            // On the map before its task can take it off again.
-            let mut map = nursery.live.map();
-            let session = Session::start(Arc::clone(nursery), runner, heap, room);
-            map.insert(id, (tenant, session.clone()));
-            session
-        };
+        let session = nursery.goes_live(runner, heap, room);
         // A server that began to stop meanwhile has drained the map before.
         if nursery.room.is_closed() {
             nursery.live.remove(id);

@@ -11,7 +11,9 @@ use crate::clock;
 use crate::fault::Fault;
 use crate::nursery::Nursery;
 use crate::registry::{Registry, Shared};
+use crate::run::Runner;
 use crate::session::{Awake, Session};
+use crate::task::Heap;
 
 /// Sessions that leave memory together, at least, where there is no room: who comes next finds some. Fewer where few fit.
 const LEAVE_AT_ONCE: usize = 8;
@@ -273,13 +275,7 @@ impl Shared {
             return Err(Fault::session_not_ready(id));
         }
         let (runner, heap) = nursery.returned(tenant, found, turn).await?;
-        let session = {
-            // On the map before its task can take it off again.
-            let mut map = nursery.live.map();
-            let session = Session::start(Arc::clone(nursery), runner, heap, room);
-            map.insert(id, (tenant, session.clone()));
-            session
-        };
+        let session = nursery.goes_live(runner, heap, room);
         // A server that began to stop meanwhile has drained the map before; what is stored stays.
         if nursery.room.is_closed() {
             nursery.live.remove(id);
@@ -290,6 +286,16 @@ impl Shared {
 }
 
 impl Nursery {
+    /// A session that is in memory from here on.
+    pub(crate) fn goes_live(self: &Arc<Self>, runner: Runner, heap: Heap, room: OwnedSemaphorePermit) -> Session {
+        let (id, tenant) = (runner.place.session, runner.tenant);
+        // On the map before its task can take it off again.
+        let mut map = self.live.map();
+        let session = Session::start(Arc::clone(self), runner, heap, room);
+        map.insert(id, (tenant, session.clone()));
+        session
+    }
+
     /// Room for one more session in memory, in order of asking; where there is none, the sessions leave that nobody used for
     /// longest.
     pub(crate) async fn room(&self) -> Result<OwnedSemaphorePermit, Fault> {

@@ -411,16 +411,22 @@ mod tests {
         }
     }
 
-    /// Version 4 with rows in every table: a table is made anew, and nothing that refers to it is lost.
-    #[test]
-    fn rows_of_version_4_are_all_there_in_version_5() {
-        let (_dir, options) = scratch();
+    /// An empty database as version 4 made it.
+    fn version_4() -> (tempfile::TempDir, Options, Connection) {
+        let (dir, options) = scratch();
         let raw = Connection::open(&options.path).unwrap();
         for sql in &MIGRATIONS[..4] {
             raw.execute_batch(sql).unwrap();
         }
         raw.pragma_update(None, "user_version", 4).unwrap();
         raw.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        (dir, options, raw)
+    }
+
+    /// Version 4 with rows in every table: a table is made anew, and nothing that refers to it is lost.
+    #[test]
+    fn rows_of_version_4_are_all_there_in_version_5() {
+        let (_dir, options, raw) = version_4();
         raw.execute_batch(
             "PRAGMA foreign_keys = ON;
              INSERT INTO templates VALUES (1, zeroblob(16), randomblob(16), 't', 'goja', 1, '{}', 1, 1);
@@ -495,13 +501,7 @@ mod tests {
     /// A row that refers to nothing is damage, and a migration does not build on it.
     #[test]
     fn a_migration_leaves_no_dangling_rows() {
-        let (_dir, options) = scratch();
-        let raw = Connection::open(&options.path).unwrap();
-        for sql in &MIGRATIONS[..4] {
-            raw.execute_batch(sql).unwrap();
-        }
-        raw.pragma_update(None, "user_version", 4).unwrap();
-        raw.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        let (_dir, options, raw) = version_4();
         raw.execute_batch("PRAGMA foreign_keys = OFF; INSERT INTO event_chunks VALUES (1, zeroblob(16), 5, 1, 2, 'b')")
             .unwrap();
         drop(raw);
