@@ -29,8 +29,10 @@ enum Waiting {
         period: Option<Duration>,
     },
     Call(AbortHandle),
-    /// A checkpoint that was asked for.
-    Checkpoint,
+    /// A checkpoint that was asked for, and whether what became of it is on its way to the script.
+    Checkpoint {
+        told: bool,
+    },
     Done(Result),
 }
 
@@ -241,20 +243,23 @@ impl Tickets {
             return None;
         }
         let ticket = self.number();
-        self.issue(ticket, Waiting::Checkpoint);
+        self.issue(ticket, Waiting::Checkpoint { told: false });
         if let Some(why) = refused {
             self.arrive(ticket, Err(why));
         }
         Some(ticket)
     }
 
-    /// Whether a script waits for a checkpoint.
+    /// Whether a script waits for a checkpoint and was not told yet.
     pub(crate) fn wants_checkpoint(&self) -> bool {
         self.wanted().next().is_some()
     }
 
     fn wanted(&self) -> impl Iterator<Item = u32> {
-        self.out.iter().filter(|(_, ticket)| matches!(ticket.waiting, Waiting::Checkpoint)).map(|(id, _)| *id)
+        self.out
+            .iter()
+            .filter(|(_, ticket)| matches!(ticket.waiting, Waiting::Checkpoint { told: false }))
+            .map(|(id, _)| *id)
     }
 
     /// Tells all who wait for a checkpoint.
@@ -265,6 +270,9 @@ impl Tickets {
     }
 
     fn arrive(&mut self, ticket: u32, answer: Checkpointed) {
+        if let Some(Ticket { waiting: Waiting::Checkpoint { told }, .. }) = self.out.get_mut(&ticket) {
+            *told = true;
+        }
         self.inbox.push(ticket, Box::new(answer));
     }
 
@@ -280,7 +288,7 @@ impl Tickets {
                     let (period, loose) = (period.map(micros), self.loose.contains(&ticket));
                     saved.timers.push(SavedTimer { ticket, due, left, period, loose });
                 }
-                Waiting::Checkpoint => saved.checkpoints.push(ticket),
+                Waiting::Checkpoint { .. } => saved.checkpoints.push(ticket),
                 Waiting::Done(_) | Waiting::Call(_) => saved.lost.push(ticket),
             }
         }
@@ -302,7 +310,7 @@ impl Tickets {
             }
         }
         for &ticket in saved.checkpoints.iter().take(CALLS_MAX) {
-            self.out.insert(ticket, Ticket { waiting: Waiting::Checkpoint, run: 0 });
+            self.out.insert(ticket, Ticket { waiting: Waiting::Checkpoint { told: false }, run: 0 });
             self.arrive(ticket, Ok(checkpointed(id, true)));
         }
         saved.lost.clone()
@@ -357,7 +365,7 @@ impl Tickets {
             let (ticket, value) = self.inbox.results().queue.pop_front()?;
             // Given up meanwhile, or the number of another by now.
             let due = self.out.get_mut(&ticket).map(|ticket| &mut ticket.waiting);
-            if let Some(waiting @ (Waiting::Call(_) | Waiting::Checkpoint)) = due {
+            if let Some(waiting @ (Waiting::Call(_) | Waiting::Checkpoint { .. })) = due {
                 *waiting = Waiting::Done(value);
                 return Some(ticket);
             }
@@ -391,7 +399,7 @@ impl Tickets {
                 self.timers.remove(&(due, ticket));
             }
             Some(Waiting::Call(task)) => task.abort(),
-            Some(Waiting::Checkpoint | Waiting::Done(_)) | None => {}
+            Some(Waiting::Checkpoint { .. } | Waiting::Done(_)) | None => {}
         }
     }
 
@@ -465,6 +473,23 @@ mod tests {
         assert!(tickets.results().is_full());
         tickets.abandon_run();
         assert!(!tickets.results().is_full() && tickets.is_empty());
+    }
+
+    #[test]
+    fn who_waits_for_a_checkpoint_is_told_once() {
+        let mut tickets = Tickets::new(None, 10, 10);
+        let ticket = tickets.checkpoint(None).unwrap();
+        assert!(tickets.wants_checkpoint());
+        tickets.checkpointed(Ok(Uuid::nil()));
+        // It has not heard of it yet, and there is nothing more to store for it.
+        assert!(!tickets.wants_checkpoint() && tickets.save().checkpoints == [ticket]);
+        tickets.checkpointed(Err("later".to_owned()));
+        assert_eq!(tickets.due(Instant::now()), Some(ticket));
+        assert!(tickets.take::<Checkpointed>(ticket).unwrap().is_ok());
+        assert_eq!(tickets.due(Instant::now()), None);
+        // Nor is there for one that was refused.
+        tickets.checkpoint(Some("nothing is stored".to_owned())).unwrap();
+        assert!(!tickets.wants_checkpoint());
     }
 
     #[tokio::test]

@@ -8,8 +8,6 @@ use crate::error::Error;
 use crate::modules::Module;
 use crate::snapshot::decompress;
 
-/// Largest component that is unpacked, bytes: all the memory that building one may use, and the guest.
-const RAW_BYTES_MAX: usize = 320 << 20;
 /// Largest component as it is carried, bytes.
 pub const COMPONENT_BYTES_MAX: usize = 64 << 20;
 
@@ -75,7 +73,7 @@ impl Builder {
         modules: &[&'static Module],
     ) -> Result<Image, ForeignError> {
         let header: Header = serde_json::from_str(&portable.header).map_err(ForeignError::unusable)?;
-        let raw = decompress(&portable.component, RAW_BYTES_MAX);
+        let raw = decompress(&portable.component, stored::RAW_BYTES_MAX);
         let raw = raw.ok_or_else(|| ForeignError::unusable("its component can't be unpacked"))?;
         let component = stored::Compressed::of(portable.component.clone(), &raw);
         if component.digest != header.digest {

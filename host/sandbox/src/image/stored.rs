@@ -3,11 +3,12 @@
 //! stored heaps build.
 use super::Header;
 use super::disk::Disk;
+use crate::snapshot::decompress;
 
 /// Least compression: what it takes is a small part of what compiling does.
 const LEVEL: i32 = 1;
-/// Largest component, bytes: that of a guest with the largest libraries is a small part of it.
-const COMPONENT_BYTES_MAX: usize = 1 << 30;
+/// Largest component that is unpacked, bytes: all the memory that building one may use, and the guest.
+pub(super) const RAW_BYTES_MAX: usize = 320 << 20;
 /// A header that is shown, bytes at most. Most are a small part of it.
 const HEADER_BYTES_MAX: u64 = 1 << 20;
 
@@ -58,9 +59,7 @@ pub(super) fn compressed(disk: &Disk, hash: &str) -> Option<(Header, Vec<u8>)> {
 pub(super) fn component(disk: &Disk, hash: &str) -> Option<(Header, Vec<u8>)> {
     let payload = disk.component(hash)?;
     let (header, body) = split(&payload)?;
-    let len = zstd::zstd_safe::get_frame_content_size(body).ok().flatten();
-    let len = len.and_then(|len| usize::try_from(len).ok()).filter(|len| *len <= COMPONENT_BYTES_MAX)?;
-    Some((header, zstd::bulk::decompress(body, len).ok()?))
+    Some((header, decompress(body, RAW_BYTES_MAX)?))
 }
 
 /// The header of an image, as far as the unchecked file is one.
