@@ -262,7 +262,11 @@ fn fetch_names_its_fields() {
         json!({ "timeout_ms": 500 }),
         "console.log(await failed(() => fetch('WEB/slow?10')));
         console.log(await failed(() => fetch('WEB/slow?5000', { timeout: 20000 })));
-        console.log(await failed(async () => { for await (const _ of (await fetch('WEB/endless?10')).body); }));",
+        console.log(await failed(async () => { for await (const _ of (await fetch('WEB/endless?10')).body); }));
+        const body = (await fetch('WEB/endless?10')).body.getReader(), since = Date.now();
+        await body.read();
+        while (Date.now() - since < 600);
+        console.log(await failed(async () => { for (;;) await body.read(); }));",
     );
     assert_eq!(out[0], "worked");
     for late in &out[1..] {

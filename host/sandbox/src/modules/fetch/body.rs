@@ -77,8 +77,8 @@ impl Body {
         })
     }
 
-    pub(super) fn deadline(&self) -> Instant {
-        self.bounds.deadline
+    pub(super) fn bounds(&self) -> Bounds {
+        self.bounds
     }
 
     /// All of it, if it is short and there; else what came so far is kept for [`Body::chunk`].

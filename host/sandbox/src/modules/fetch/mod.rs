@@ -21,7 +21,6 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, Semaphore};
-use tokio::time::Instant;
 use wasmtime::component::{ComponentType, Lift, Lower, WasmList};
 
 pub use address::{Network, NetworkError};
@@ -34,7 +33,7 @@ use super::{
 };
 use crate::host::Host;
 use crate::services::Services;
-use body::Body;
+use body::{Body, Bounds};
 use connect::Connector;
 
 /// Largest numbers that a grant may say.
@@ -223,8 +222,9 @@ struct Shared {
     bodies: Mutex<HashMap<u32, Arc<tokio::sync::Mutex<Body>>>>,
     cancels: Mutex<HashMap<u32, Arc<Notify>>>,
     last: AtomicU32,
-    /// Bodies that were open in another process: what a heap still has of them is no answer's end.
-    lost: Mutex<BTreeSet<u32>>,
+    /// Bodies that ended before they were read, and why: those whose time was up, and those that were open in another
+    /// process. What a heap still has of them is no answer's end.
+    ended: Mutex<BTreeMap<u32, Failure>>,
 }
 
 /// What a snapshot has of them.
@@ -234,8 +234,8 @@ struct Saved {
     open: BTreeSet<u32>,
 }
 
-/// Bodies that a snapshot keeps as lost, the latest: those that no script asks for again stay among them.
-const LOST_MAX: usize = 1_000;
+/// Bodies that ended unread and are remembered, the latest: those that no script asks for again stay among them.
+const ENDED_MAX: usize = 1_000;
 
 impl State for Fetch {
     const MODULE: &'static str = "fetch";
@@ -258,7 +258,7 @@ impl State for Fetch {
             bodies: Mutex::default(),
             cancels: Mutex::default(),
             last: AtomicU32::new(0),
-            lost: Mutex::default(),
+            ended: Mutex::default(),
         })))
     }
 
@@ -268,19 +268,19 @@ impl State for Fetch {
     }
 
     fn save(&self) -> Option<serde_json::Value> {
-        let open: BTreeSet<u32> = self.0.bodies().keys().chain(&*self.0.lost()).copied().collect();
-        let open = open.into_iter().rev().take(LOST_MAX).collect();
+        let open: BTreeSet<u32> = self.0.bodies().keys().copied().chain(self.0.ended().keys().copied()).collect();
+        let open = open.into_iter().rev().take(ENDED_MAX).collect();
         let saved = Saved { last: self.0.last.load(Ordering::Relaxed), open };
         if saved.last == 0 { None } else { serde_json::to_value(saved).ok() }
     }
 
     fn restore(&mut self, saved: serde_json::Value) -> Answer<()> {
         let Saved { last, open } = read_saved("fetch", saved)?;
-        if open.len() > LOST_MAX {
+        if open.len() > ENDED_MAX {
             return Err(unusable("fetch"));
         }
         self.0.last.store(last, Ordering::Relaxed);
-        *self.0.lost() = open;
+        *self.0.ended() = open.into_iter().map(|handle| (handle, interrupted("reading the body"))).collect();
         Ok(())
     }
 }
@@ -315,9 +315,9 @@ fn link(fetch: &mut Linking<'_>) -> wasmtime::Result<()> {
     fetch.asynchronous("read", |store, (handle,): (u32,)| {
         let found = store.data_mut().state::<Fetch>().and_then(|fetch| {
             let body = fetch.0.bodies().get(&handle).cloned();
-            let body = body.ok_or_else(|| match fetch.0.lost().remove(&handle) {
-                true => interrupted("reading the body"),
-                false => Failure::new("EBADF", "the body was closed: it took too long, or was given up"),
+            let body = body.ok_or_else(|| {
+                let closed = || Failure::new("EBADF", "the body was closed: it was read to its end, or given up");
+                fetch.0.ended().remove(&handle).unwrap_or_else(closed)
             })?;
             Ok((Arc::clone(&fetch.0), body))
         });
@@ -325,6 +325,7 @@ fn link(fetch: &mut Linking<'_>) -> wasmtime::Result<()> {
             let chunk = body.lock().await.chunk().await;
             if !matches!(chunk, Ok(Some(_))) {
                 shared.bodies().remove(&handle);
+                shared.ended().remove(&handle);
             }
             chunk
         }))
@@ -332,7 +333,7 @@ fn link(fetch: &mut Linking<'_>) -> wasmtime::Result<()> {
     fetch.function("close", |store, (handle,): (u32,)| {
         if let Ok(fetch) = store.data_mut().state::<Fetch>() {
             fetch.0.bodies().remove(&handle);
-            fetch.0.lost().remove(&handle);
+            fetch.0.ended().remove(&handle);
         }
         Ok(())
     })?;
@@ -360,8 +361,8 @@ impl Shared {
         self.bodies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lost(&self) -> MutexGuard<'_, BTreeSet<u32>> {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    fn ended(&self) -> MutexGuard<'_, BTreeMap<u32, Failure>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn cancels(&self) -> MutexGuard<'_, HashMap<u32, Arc<Notify>>> {
@@ -376,18 +377,25 @@ impl Shared {
 
     /// Keeps a body for the guest to read. One that nobody reads to its end gives its place back when its time is up.
     fn keep(self: &Arc<Self>, body: Body) -> u32 {
-        let deadline = body.deadline();
+        let bounds = body.bounds();
         let handle = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         self.bodies().insert(handle, Arc::new(tokio::sync::Mutex::new(body)));
-        tokio::spawn(expire(Arc::downgrade(self), handle, deadline));
+        tokio::spawn(expire(Arc::downgrade(self), handle, bounds));
         handle
     }
 }
 
-async fn expire(shared: Weak<Shared>, handle: u32, deadline: Instant) {
-    tokio::time::sleep_until(deadline).await;
-    if let Some(shared) = shared.upgrade() {
-        shared.bodies().remove(&handle);
+async fn expire(shared: Weak<Shared>, handle: u32, bounds: Bounds) {
+    tokio::time::sleep_until(bounds.deadline).await;
+    let Some(shared) = shared.upgrade() else { return };
+    // Whoever reads next is told why; who reads it now is told by the body.
+    let mut bodies = shared.bodies();
+    if bodies.remove(&handle).is_some() {
+        let mut ended = shared.ended();
+        ended.insert(handle, bounds.late());
+        if ended.len() > ENDED_MAX {
+            ended.pop_first();
+        }
     }
 }
 
@@ -404,7 +412,7 @@ mod tests {
         host.restore_states(saved.clone());
         let fetch = host.state::<Fetch>().unwrap();
         assert_eq!((fetch.0.last.load(Ordering::Relaxed), State::pins(fetch)), (4, None));
-        assert_eq!(*fetch.0.lost(), BTreeSet::from([1, 3]));
+        assert_eq!(fetch.0.ended().keys().copied().collect::<Vec<_>>(), [1, 3]);
         assert_eq!(host.save_states(), saved);
     }
 }
