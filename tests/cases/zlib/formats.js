@@ -1,5 +1,5 @@
 // What Node answers, except for the words of some messages, and where raw bytes are both short and wrong.
-// flags: --module zlib
+// flags: --module zlib --cpu-ms 20000 --wall-ms 60000
 const z = require('zlib');
 const hex = (value) => Array.from(value, (byte) => byte.toString(16).padStart(2, '0')).join('');
 const text = (value) => Array.from(value, (byte) => String.fromCharCode(byte)).join('');
