@@ -383,8 +383,8 @@ fn configure(config: &Config, pool: bool) -> wasmtime::Result<wasmtime::Config> 
         // One more, to look at memory that no script has touched.
         let slots = config.sessions_max.max(1).saturating_add(1);
         let mut pooling = PoolingAllocationConfig::default();
-        // A session is one component of some twelve core instances (guest, bindings, state access, shims), one memory
-        // and up to three tables.
+        // A session is one component of one memory and three tables, in four core instances; one whose image is of a
+        // time before `image/fuse.rs` has some twelve (guest, bindings, state access, shims).
         pooling
             .total_component_instances(slots)
             .total_core_instances(slots.saturating_mul(12))

@@ -91,7 +91,7 @@ pub fn sessions(report: &mut Report, dir: &Path, library: Option<&Library>) -> a
             &show(both),
             &baseline,
             ratio(both, thread),
-            "<= 100 us",
+            "<= 25 us",
         );
         report.row(&format!("drop, {name}"), &show(drop), &baseline, ratio(drop, thread), "");
         let per_second = format!("{:.0}/s", 1.0 / rate.as_secs_f64());

@@ -25,8 +25,8 @@ use crate::modules::Module;
 use crate::snapshot::SnapshotKey;
 use crate::threads::{JS_STACK_BYTES, guest_thread};
 
-/// Bumped when the layout of an image file changes.
-const FORMAT: u32 = 4;
+/// Bumped when the layout of an image file changes, or how its component is linked.
+const FORMAT: u32 = 5;
 /// Builds images and finds built ones.
 pub(crate) struct Builder {
     pub(super) disk: Arc<Disk>,

@@ -9,6 +9,7 @@ use wit_parser::{
     TypeOwner, WorldId,
 };
 
+use super::fuse;
 use crate::modules::Module;
 use crate::threads::SHADOW_STACK_BYTES;
 
@@ -37,6 +38,11 @@ pub(super) fn sources() -> [&'static str; 3] {
 
 /// The component of a session with exactly `modules`, not yet initialised.
 pub(super) fn link(guest: &[u8], modules: &[&'static Module]) -> wasmtime::Result<Vec<u8>> {
+    fuse::fuse(&join(guest, modules)?).context("fusing the component")
+}
+
+/// The same as it comes from the linker: every library a module of its own.
+pub(super) fn join(guest: &[u8], modules: &[&'static Module]) -> wasmtime::Result<Vec<u8>> {
     let (resolve, world) = synthesize(modules)?;
     let mut bindings = wit_dylib::create(&resolve, world, None);
     embed(&mut bindings, &resolve, world)?;

@@ -5,6 +5,7 @@ mod component;
 mod disk;
 mod facades;
 mod functions;
+mod fuse;
 mod libraries;
 mod link;
 mod stored;
