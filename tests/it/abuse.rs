@@ -48,13 +48,6 @@ fn is_well(server: &Server) {
     assert!(!log.contains("panicked"), "{log}");
 }
 
-/// A line of `/proc/PID/status`, KiB.
-fn status_kib(server: &Server, name: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
-}
-
 fn post(path: &str, headers: &str) -> String {
     format!("POST /api/v1{path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n")
 }
@@ -189,7 +182,7 @@ fn clients_that_go_away() {
 fn huge_bodies() {
     let server = Arc::new(Server::start());
     server.send("POST", "/templates", Some(&" ".repeat(1 << 20))).expect_error(400, "INVALID_REQUEST");
-    let before = status_kib(&server, "VmHWM");
+    let before = server.status_kib("VmHWM");
     let chunked = "Transfer-Encoding: chunked\r\n";
     let threads = [
         ("/templates", "Content-Length: 1073741824\r\n"),
@@ -227,7 +220,7 @@ fn huge_bodies() {
     for thread in threads {
         thread.join().unwrap();
     }
-    let grown = status_kib(&server, "VmHWM").saturating_sub(before);
+    let grown = server.status_kib("VmHWM").saturating_sub(before);
     assert!(grown < 32 << 10, "{grown} KiB more");
     // Just under and just over.
     let body = |n: usize| format!("{{\"name\":\"t\"}}{}", " ".repeat(n - 12));
@@ -259,7 +252,7 @@ fn idle_connections() {
     let place = tempfile::tempdir().unwrap();
     let server = Server::start_with(place.path(), &shared_images(), &["--max-sessions", "100"]);
     let session = server.session(&server.template("t", &[]));
-    let before = status_kib(&server, "VmRSS");
+    let before = server.status_kib("VmRSS");
     let mut idle = Vec::with_capacity(MANY);
     for n in 0..MANY {
         let mut stream = TcpStream::connect(server.address()).unwrap_or_else(|e| panic!("{n}: {e}"));
@@ -276,7 +269,7 @@ fn idle_connections() {
         assert_eq!(server.value(&session, "40 + 2"), "42");
         assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     }
-    let each = (status_kib(&server, "VmRSS").saturating_sub(before)) / (MANY as u64 / 1_000);
+    let each = (server.status_kib("VmRSS").saturating_sub(before)) / (MANY as u64 / 1_000);
     assert!(each < 40_000, "{each} bytes a connection");
     drop(idle);
     is_well(&server);

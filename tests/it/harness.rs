@@ -238,6 +238,13 @@ impl Server {
         self.child.id()
     }
 
+    /// A line of `/proc/PID/status`, KiB.
+    pub fn status_kib(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// Host and port, for a socket of one's own.
     pub fn address(&self) -> &str {
         self.url.trim_start_matches("http://")

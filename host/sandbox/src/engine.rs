@@ -34,8 +34,8 @@ const EPOCH_TICK: Duration = Duration::from_millis(10);
 const WORK_THREADS: usize = 2;
 /// Threads for the ones that block, such as those on files.
 const BLOCKING_THREADS: usize = 32;
-/// A slot's memory stays resident up to this many bytes when it is reused: cheaper than giving the pages back.
-const KEEP_RESIDENT_BYTES: usize = 1 << 20;
+/// A slot's memory stays resident up to this many bytes when a session ends: cheaper than giving the pages back, and enough for most.
+const KEEP_RESIDENT_BYTES: usize = 256 << 10;
 
 /// How an operator sets up the engine.
 #[derive(Clone, Debug)]

@@ -1,5 +1,5 @@
 //! Which pages of a range of memory were written since they were mapped: the kernel knows, so that a snapshot need not look
-//! at the others.
+//! at the others. And giving them back to it.
 use std::fs::File;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
@@ -84,6 +84,18 @@ pub(crate) fn written(memory: &[u8]) -> Option<Vec<Range<usize>>> {
         start = scan.walk_end;
     }
     Some(found)
+}
+
+/// Gives back what was written of a private mapping: it reads as when it was mapped again. Nothing happens if the kernel refuses.
+///
+/// # Safety
+/// Nothing may rely on what is in the mapping, nor refer to it; address and length are those of whole pages.
+pub(crate) unsafe fn give_back(memory: std::ptr::NonNull<u8>, len: usize) {
+    // SAFETY: see above.
+    let given = unsafe { rustix::mm::madvise(memory.as_ptr().cast(), len, rustix::mm::Advice::LinuxDontNeed) };
+    if let Err(error) = given {
+        tracing::warn!(%error, "a heap's memory was not given back");
+    }
 }
 
 #[cfg(test)]

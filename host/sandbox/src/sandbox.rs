@@ -198,6 +198,16 @@ impl Sandbox {
         &self.inner.image
     }
 
+    /// Ends, and gives its memory back to the machine: much of one that is merely dropped stays resident, for the next session
+    /// that gets its slot.
+    pub fn give_back(mut self) {
+        let bytes = self.memory().and_then(|memory| Ok(memory.bytes(&mut self.inner.store)?));
+        let Ok(bytes) = bytes else { return };
+        let memory = std::ptr::NonNull::from(bytes.as_le_slice(&self.inner.store));
+        // SAFETY: the guest does not run any more, and the pool clears what it gives to the next.
+        unsafe { crate::pagemap::give_back(memory.cast(), memory.len()) };
+    }
+
     /// Why it can't be put away and be brought back without a script's noticing, if it can't: an open transaction, say.
     pub fn pinned(&self) -> Option<&'static str> {
         let host = self.inner.store.data();

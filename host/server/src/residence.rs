@@ -184,7 +184,7 @@ impl Registry {
         let nursery = &self.shared.nursery;
         while !nursery.room.is_closed() {
             tokio::time::sleep(PRESSURE_EVERY).await;
-            let held = resident_bytes();
+            let held = held_bytes();
             if held > bytes_max {
                 let left = nursery.leave().await;
                 tracing::info!(held, bytes_max, left, "memory is short: idle sessions left it");
@@ -375,9 +375,11 @@ pub(crate) fn broken(id: SessionId, error: store::Error) -> Fault {
     Fault::new(ErrorCode::SessionDamaged, message).with("session_id", id)
 }
 
-/// What the process holds in memory.
-fn resident_bytes() -> u64 {
+/// What the process holds in memory for itself. What it maps of its images is counted for each session that reads it, and is
+/// there once.
+fn held_bytes() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
-    pages.saturating_mul(4_096)
+    let mut fields = statm.split(' ').skip(1).map(|pages| pages.parse::<u64>().unwrap_or(0));
+    let (resident, shared) = (fields.next().unwrap_or(0), fields.next().unwrap_or(0));
+    resident.saturating_sub(shared).saturating_mul(4_096)
 }

@@ -315,7 +315,7 @@ impl Task {
         self.nursery.live.remove(self.runner.place.session);
         turn.forget();
         self.turn.close();
-        sandbox_dropped(heap).await;
+        let _ = tokio::task::spawn_blocking(move || heap.give_back()).await;
         Ok(())
     }
 

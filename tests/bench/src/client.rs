@@ -43,6 +43,11 @@ impl Server {
         self.status("VmRSS:") << 10
     }
 
+    /// The same without what is shared, such as the images that its sessions map.
+    pub fn private(&self) -> u64 {
+        self.status("RssAnon:") << 10
+    }
+
     pub fn threads(&self) -> u64 {
         self.status("Threads:")
     }

@@ -1,5 +1,6 @@
 //! Heaps on the disk: storing them, having them leave and come back, copies, and very many of them.
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
@@ -16,14 +17,14 @@ const CHANGE: &str = "objects[++objects[0].i % 1000].name += '!'; objects[0].i";
 /// Some 16 MB of objects.
 const LARGE: &str = "var large = Array.from({ length: 120000 }, (_, i) => ({ i, name: 'object ' + i })); large.length";
 
-pub fn measure(report: &mut Report, dir: &Path, target: &Path, sessions: usize) -> anyhow::Result<()> {
+pub fn measure(report: &mut Report, dir: &Path, target: &Path, slots: u32, sessions: usize) -> anyhow::Result<()> {
     report.title("durable sessions (baseline: as said)");
     snapshots(report, dir)?;
     let place = tempfile::tempdir_in(target)?;
     over_http(report, place.path())?;
     drop(place);
     let place = tempfile::tempdir_in(target)?;
-    many(report, place.path(), sessions)
+    many(report, place.path(), slots, sessions)
 }
 
 /// What storing costs a guest's thread, without the disk.
@@ -133,18 +134,19 @@ fn over_http(report: &mut Report, place: &Path) -> anyhow::Result<()> {
 }
 
 /// As many as there may be, nearly all of them on the disk.
-fn many(report: &mut Report, place: &Path, count: usize) -> anyhow::Result<()> {
-    let server = Server::start(place, &["--max-sessions", "2000"])?;
+fn many(report: &mut Report, place: &Path, slots: u32, count: usize) -> anyhow::Result<()> {
+    let flags = ["--max-sessions", &slots.to_string()];
+    let server = Server::start(place, &flags)?;
     let mut client = server.connect();
     let kept = template(&mut client, "kept", "every");
     let first = client.session(&kept);
     client.repl(&first, "1");
     let (started, each) = (Instant::now(), count / CONNECTIONS);
-    let last = std::sync::Mutex::new(String::new());
+    let sessions = std::sync::Mutex::new(Vec::with_capacity(count));
     at_once(&server, each, |client, _| {
         let session = client.session(&kept);
         client.repl(&session, "var n = 40; function f() { return ++n } f()");
-        *last.lock().unwrap() = session;
+        sessions.lock().unwrap().push(session);
     });
     let made = started.elapsed() / (each * CONNECTIONS) as u32;
     drop(client);
@@ -155,7 +157,7 @@ fn many(report: &mut Report, place: &Path, count: usize) -> anyhow::Result<()> {
     report.row(&format!("{count} sessions on the disk"), &figure, "", None, &row);
 
     let empty = tempfile::tempdir_in(place)?;
-    let session = last.into_inner().unwrap();
+    let sessions = sessions.into_inner().unwrap();
     let fresh = {
         let server = Server::start(empty.path(), &[])?;
         let mut client = server.connect();
@@ -164,10 +166,10 @@ fn many(report: &mut Report, place: &Path, count: usize) -> anyhow::Result<()> {
         client.repl(&session, "1");
         server.resident()
     };
-    let (time, server) = timed(|| Server::start(place, &[]));
+    let (time, server) = timed(|| Server::start(place, &flags));
     let server = server?;
     let mut client = server.connect();
-    let (answer, ()) = timed(|| client.repl(&session, "if (f() !== 42) throw 'lost'; n"));
+    let (answer, ()) = timed(|| client.repl(sessions.last().unwrap(), "if (f() !== 42) throw 'lost'; n"));
     report.row(
         &format!("restart with {count} sessions"),
         &show(time),
@@ -178,5 +180,21 @@ fn many(report: &mut Report, place: &Path, count: usize) -> anyhow::Result<()> {
     let held = server.resident();
     let figure = format!("{:.0} B each", held.saturating_sub(fresh) as f64 / count as f64);
     report.row("resident memory with them", &figure, &format!("{} MB without", fresh >> 20), None, "<= 200 B");
+
+    // All over the disk, until every slot has had another session twice.
+    let (next, stride) = (AtomicUsize::new(0), sessions.len() / 997 * 2 + 1);
+    let each = (3 * slots as usize).min(sessions.len() - 1) / CONNECTIONS;
+    let (rate, cpu) = at_once(&server, each, |client, _| {
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        client.repl(&sessions[at * stride % (sessions.len() - 1)], "if (!(f() >= 42)) throw 'lost'; n");
+    });
+    let row = format!("{} of CPU each; {} MB private", show(cpu), server.private() >> 20);
+    report.row(
+        &format!("waking others in {slots} slots, {CONNECTIONS} connections"),
+        &format!("{rate:.0}/s"),
+        "",
+        None,
+        &row,
+    );
     Ok(())
 }

@@ -25,7 +25,7 @@ struct Args {
     /// A JavaScript library to measure with [default: lodash, once `make setup` has fetched it].
     #[arg(long, value_name = "FILE")]
     library: Option<PathBuf>,
-    /// Live sessions of the larger density figure.
+    /// Live sessions of the larger density figure, and of the server with sessions on the disk.
     #[arg(long, default_value_t = 10_000)]
     live: u32,
     /// Sessions on the disk of the larger figure of durable sessions.
@@ -91,7 +91,8 @@ fn run() -> anyhow::Result<()> {
         http::serve(&mut report, &std::env::current_dir()?.join("target"), library.as_ref())?;
     }
     if wanted("durable") {
-        durable::measure(&mut report, dir.path(), &std::env::current_dir()?.join("target"), args.hibernated)?;
+        let target = std::env::current_dir()?.join("target");
+        durable::measure(&mut report, dir.path(), &target, args.live, args.hibernated)?;
     }
     if wanted("density") {
         density::live(&mut report, dir.path(), library.as_ref(), args.live)?;

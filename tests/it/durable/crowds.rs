@@ -3,10 +3,11 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Dice, template};
+use super::{Dice, hibernate, residence, restarted, template};
 use crate::harness::{Server, shared_images};
 
 const SESSIONS: usize = 6;
@@ -92,4 +93,34 @@ fn clients_that_ask_at_once() {
     let running = server.get("/sessions?limit=1000").expect(200).json;
     assert!(running.as_array().unwrap().iter().all(|row: &Value| row["status"] != "crashed"), "{running}");
     assert!(!server.log().contains("panicked"), "{}", server.log());
+}
+
+/// What many share is there once, and not a reason to have them leave; what each has for itself is given back when it leaves.
+#[test]
+fn memory_is_what_sessions_hold_themselves() {
+    let place = tempfile::tempdir().unwrap();
+    let server = Server::start_with(place.path(), &shared_images(), &["--max-sessions", "200"]);
+    let every = template(&server, "every", &[], &json!({}));
+    let empty = server.status_kib("RssAnon");
+    let sessions: Vec<_> = (0..150).map(|_| server.session(&every)).collect();
+    for session in &sessions {
+        server.value(session, "var held = new Uint8Array(150_000).fill(1); held.length");
+    }
+    let live = server.status_kib("RssAnon") - empty;
+    assert!(live > 150 * 150, "{live}");
+    for session in &sessions {
+        hibernate(&server, session).expect(200);
+    }
+    let left = server.status_kib("RssAnon").saturating_sub(empty);
+    assert!(left < live / 2, "{left} of {live} KiB are left");
+
+    let max_mb = ((empty + live) / 1024 + 30).to_string();
+    let server = restarted(server, &place, &["--max-sessions", "200", "--memory-max-mb", &max_mb]);
+    for session in &sessions {
+        assert_eq!(server.value(session, "held.length"), "150000");
+    }
+    assert!(server.status_kib("VmRSS") / 1024 > max_mb.parse().unwrap());
+    // Long enough for the server to have looked.
+    thread::sleep(Duration::from_millis(2_500));
+    assert!(sessions.iter().all(|session| residence(&server, session) == "live"));
 }

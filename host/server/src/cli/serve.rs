@@ -66,7 +66,8 @@ pub struct Args {
     /// A durable session that nobody uses for so long leaves memory, and comes back when it is used; 0: not by itself
     #[arg(long, value_name = "MS", default_value_t = 60_000)]
     idle_ms: u64,
-    /// Idle sessions leave memory while the process holds more than this [default: four fifths of what it may use]
+    /// Idle sessions leave memory while the process holds more than this for itself, without what sessions share
+    /// [default: four fifths of what it may use]
     #[arg(long = "memory-max-mb", value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=1 << 24))]
     memory_max_mb: Option<u64>,
     /// With durability `checkpoint`, changes are on the disk after so long: what a kill may cost
