@@ -1,10 +1,10 @@
 //! The functions of the listed modules, as JavaScript sees them: `__imports['vm:fs/files@0.1.0'].readFileSync`.
 use crate::abi::wit;
-use crate::call::{self, Call, Slot};
+use crate::call::{self, Call, Item, Slot};
 use crate::js::{self, Atom, JSContext, Raw, Value};
 use crate::lower::{Lowering, Refusal};
-use crate::{interrupt, tickets};
 use crate::wit::{EMPTY, ImportFunction, Type, camel_case, kind};
+use crate::{interrupt, tickets};
 use core::cell::OnceCell;
 use core::ffi::c_int;
 use std::ffi::CString;
@@ -21,6 +21,7 @@ pub struct Names {
     /// By the index of the record or flags type.
     pub records: Vec<Vec<Atom>>,
     pub flags: Vec<Vec<Atom>>,
+    imports: Vec<Import>,
 }
 
 static NAMES: js::SingleThread<OnceCell<Names>> = js::SingleThread(OnceCell::new());
@@ -54,6 +55,7 @@ pub fn define() -> js::Result<()> {
         flags: flags
             .map(|flags| atoms(flags.shape.slice().iter().map(|name| name.text())))
             .collect::<js::Result<_>>()?,
+        imports: wit().imports.slice().iter().map(Import::of).collect(),
     };
     // init runs once
     let _ = NAMES.0.set(names);
@@ -72,15 +74,13 @@ pub fn define() -> js::Result<()> {
             imports.define(js::atom(owner.as_bytes())?, Value::copy_of(object.raw()))?;
             interface = Some((owner, object));
         }
-        if let Some((_, object)) = &interface {
-            let native = match role(index) {
-                Role::Plain => call_import,
-                Role::Start => call_asynchronous,
-                Role::Take => continue,
-            };
-            let name = camel_case(shown(index));
+        let Some((_, object)) = &interface else { continue };
+        let import = &self::names().imports[index];
+        for way in [Way::AtOnce, Way::Later] {
+            let Some(name) = import.shown(way) else { continue };
+            let native = if way == Way::Later { call_later } else { call_at_once };
             let c_name = CString::new(name.as_bytes()).unwrap_or_default();
-            let native = Value::function(native, &c_name, function.params.slice().len(), index as i32)?;
+            let native = Value::function(native, &c_name, import.arguments.len(), index as i32)?;
             object.define(js::atom(name.as_bytes())?, native)?;
         }
     }
@@ -88,31 +88,61 @@ pub fn define() -> js::Result<()> {
     Value::global().define_hidden(c"__parameters", Value::function(set_parameters, c"", 1, 0)?)
 }
 
-/// What an import is to JavaScript. The host makes two of an asynchronous function, one after the other: `x-start` answers
-/// with a ticket, `x-take` with the result; JavaScript sees `x`, which answers with a promise.
-#[derive(PartialEq)]
-enum Role {
+/// How an import is called.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Way {
+    /// It is done when it returns.
+    AtOnce,
+    /// It answers with a ticket.
+    Later,
+    /// It answers with what came of the call that has this ticket.
+    Take(u32),
+}
+
+/// What the host made of an asynchronous function `x`: one import for all ways to call it, `x-async`, or `x-both` where it
+/// is there synchronously as well. Its parameter is `result<tuple<bool, ...>, u32>`: whether it is to be done later, and the
+/// arguments; or a ticket. It answers with `result<result<T, u32>, E>`: T, or a ticket.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
     Plain,
-    Start,
-    Take,
+    Async,
+    Both,
 }
 
-fn role(index: usize) -> Role {
-    let name = |index: usize| wit().imports.slice().get(index).map_or("", |function| function.name.text());
-    let base = |index: usize, suffix| name(index).strip_suffix(suffix);
-    if base(index, "-start").is_some_and(|start| base(index + 1, "-take") == Some(start)) {
-        Role::Start
-    } else if index > 0 && role(index - 1) == Role::Start {
-        Role::Take
-    } else {
-        Role::Plain
+/// What is known of an import before it is called.
+struct Import {
+    form: Form,
+    /// The name of the function that it was made of.
+    name: &'static str,
+    /// The types of its arguments in JavaScript.
+    arguments: &'static [Type],
+}
+
+impl Import {
+    fn of(function: &ImportFunction) -> Import {
+        let (name, arguments) = (function.name.text(), function.params.slice());
+        let (form, name) = match (name.strip_suffix("-async"), name.strip_suffix("-both")) {
+            (Some(name), _) => (Form::Async, name),
+            (_, Some(name)) => (Form::Both, name),
+            _ => return Import { form: Form::Plain, name, arguments },
+        };
+        let (_, given) = wit().resolve(arguments[0]);
+        let (_, with) = wit().resolve(wit().results.slice()[given].shape.ok);
+        Import { form, name, arguments: &wit().tuples.slice()[with].shape.slice()[1..] }
     }
-}
 
-/// The name of an import in JavaScript, before it is in camel case.
-fn shown(index: usize) -> &'static str {
-    let name = wit().imports.slice()[index].name.text();
-    if role(index) == Role::Start { name.strip_suffix("-start").unwrap_or(name) } else { name }
+    /// Its name in JavaScript, called in that way. The two of one that is there in both ways are `xSync` and `x`, or `x` and
+    /// `xLater`.
+    fn shown(&self, way: Way) -> Option<String> {
+        match (self.form, way) {
+            (Form::Plain, Way::AtOnce) | (Form::Async | Form::Both, Way::Later) => Some(camel_case(self.name)),
+            (Form::Both, Way::AtOnce) => Some(match self.name.strip_suffix("-later") {
+                Some(name) => camel_case(name),
+                None => camel_case(self.name) + "Sync",
+            }),
+            _ => None,
+        }
+    }
 }
 
 /// `__parameters(table)`: the first table stays.
@@ -130,8 +160,8 @@ unsafe extern "C" fn set_parameters(
     js::UNDEFINED
 }
 
-/// What every imported function is to QuickJS; `index` tells which one was called.
-unsafe extern "C" fn call_import(
+/// What every function that is done when it returns is to QuickJS; `index` tells which import was called.
+unsafe extern "C" fn call_at_once(
     _context: *mut JSContext,
     _this: Raw,
     count: c_int,
@@ -139,14 +169,14 @@ unsafe extern "C" fn call_import(
     index: c_int,
 ) -> Raw {
     // SAFETY: the engine passes `count` arguments.
-    match self::call(index as usize, unsafe { js::arguments(arguments, count) }) {
+    match self::call(index as usize, Way::AtOnce, unsafe { js::arguments(arguments, count) }) {
         Ok(value) => value.into_raw(),
         Err(js::Thrown) => js::EXCEPTION,
     }
 }
 
-/// What every asynchronous function is to QuickJS; `index` tells which import starts it.
-unsafe extern "C" fn call_asynchronous(
+/// What every function that answers with a promise is to QuickJS.
+unsafe extern "C" fn call_later(
     _context: *mut JSContext,
     _this: Raw,
     count: c_int,
@@ -160,24 +190,34 @@ unsafe extern "C" fn call_asynchronous(
     }
 }
 
-/// Calls an import.
-pub fn call(index: usize, arguments: &[Raw]) -> js::Result<Value> {
+/// Calls an import. A ticket is a number.
+pub fn call(index: usize, way: Way, arguments: &[Raw]) -> js::Result<Value> {
     let mut call = call::take();
-    let result = run(&mut call, index, arguments);
+    let result = run(&mut call, index, way, arguments);
     call::give_back(call);
     result
 }
 
-fn run(call: &mut Call, index: usize, arguments: &[Raw]) -> js::Result<Value> {
-    let function = &wit().imports.slice()[index];
-    let mut lowering = Lowering::new(call);
-    for (at, ty) in function.params.slice().iter().enumerate() {
-        let argument = arguments.get(at).copied().unwrap_or(js::UNDEFINED);
-        if let Err(refusal) = lowering.value(*ty, argument) {
-            return Err(explain(function, shown(index), at, refusal));
+fn run(call: &mut Call, index: usize, way: Way, arguments: &[Raw]) -> js::Result<Value> {
+    let (function, import) = (&wit().imports.slice()[index], &names().imports[index]);
+    let plain = import.form == Form::Plain;
+    if let Way::Take(ticket) = way {
+        call.put(Item::Case(1))?;
+        call.put(Item::Int(i64::from(ticket)))?;
+    } else {
+        if !plain {
+            call.put(Item::Case(0))?;
+            call.put(Item::Int(i64::from(way == Way::Later)))?;
         }
+        let mut lowering = Lowering::new(call);
+        for (at, ty) in import.arguments.iter().enumerate() {
+            let argument = arguments.get(at).copied().unwrap_or(js::UNDEFINED);
+            if let Err(refusal) = lowering.value(*ty, argument) {
+                return Err(explain(function, import.shown(way), at, refusal));
+            }
+        }
+        lowering.finish()?;
     }
-    lowering.finish()?;
     if let Some(host) = function.call {
         // SAFETY: the call holds the parameters in the order in which the bindings pop them.
         unsafe { host((call as *mut Call).cast()) };
@@ -187,7 +227,7 @@ fn run(call: &mut Call, index: usize, arguments: &[Raw]) -> js::Result<Value> {
     let result = if function.result == EMPTY {
         Ok(Value::undefined())
     } else if wit().resolve(function.result).0 == kind::RESULT {
-        result(call, function)
+        result(call, function, plain)
     } else {
         Ok(call.pop_js())
     };
@@ -195,11 +235,11 @@ fn run(call: &mut Call, index: usize, arguments: &[Raw]) -> js::Result<Value> {
 }
 
 #[cold]
-fn explain(function: &ImportFunction, name: &str, index: usize, refusal: Refusal) -> js::Thrown {
+fn explain(function: &ImportFunction, name: Option<String>, index: usize, refusal: Refusal) -> js::Thrown {
     match refusal {
         Refusal::Thrown => js::Thrown,
         Refusal::Mismatch { path, problem } => {
-            let name = camel_case(name);
+            let name = name.unwrap_or_default();
             let parameter = parameter(function, &name, index).map(|name| format!(" ({name})")).unwrap_or_default();
             js::throw_type_error(&format!("{name}: argument {}{parameter}{path}: {problem}", index + 1))
         }
@@ -219,8 +259,15 @@ fn parameter(function: &ImportFunction, name: &str, index: usize) -> Option<Stri
 
 /// A result<T, E>: its value, or an Error with E as its message. Of a record with a `message`, its other fields become
 /// the Error's, as in Node's `error.code`; anything else is its `payload`.
-fn result(call: &mut Call, function: &ImportFunction) -> js::Result<Value> {
-    let Some(Slot::Case { case, payload, .. }) = call.pop() else { return Ok(Value::undefined()) };
+fn result(call: &mut Call, function: &ImportFunction, plain: bool) -> js::Result<Value> {
+    let Some(Slot::Case { case, mut payload, .. }) = call.pop() else { return Ok(Value::undefined()) };
+    // The inner result: a value or a ticket.
+    if !plain
+        && case == 0
+        && let Some(Slot::Case { payload: inner, .. }) = call.pop()
+    {
+        payload = inner;
+    }
     let value = if payload { call.pop_js() } else { Value::undefined() };
     if case == 0 || call.failed {
         return Ok(value);

@@ -3,8 +3,9 @@
 //! Nothing here ever suspends: a call leaves its promise behind and returns, and `resume` brings its ticket back.
 use crate::exception::Exception;
 use crate::host::{self, Level};
+use crate::imports::{self, Way};
+use crate::interrupt;
 use crate::js::{self, JSContext, Raw, Thrown, Value};
-use crate::{imports, interrupt};
 use core::cell::RefCell;
 use core::ffi::{CStr, c_int};
 use javy::quickjs::qjs;
@@ -12,8 +13,8 @@ use std::collections::BTreeMap;
 
 enum Waiting {
     Call {
-        /// Index of the import that answers with the result.
-        take: usize,
+        /// Index of the import that was called, and answers with the result.
+        import: usize,
         resolve: Value,
         reject: Value,
     },
@@ -117,15 +118,15 @@ fn timer_of(value: Raw) -> Option<u32> {
     (f64::from(ticket) == number && WAITING.0.borrow().get(&ticket).is_some_and(is_timer)).then_some(ticket)
 }
 
-/// Calls an asynchronous import: `start` answers with a ticket, and the import after it takes the result.
-pub fn call(start: usize, arguments: &[Raw]) -> js::Result<Value> {
+/// Calls an asynchronous import, which answers with a ticket.
+pub fn call(import: usize, arguments: &[Raw]) -> js::Result<Value> {
     let mut functions = [js::UNDEFINED; 2];
     // SAFETY: the engine makes a promise and writes its two functions, which become ours.
     let promise = Value::checked(unsafe { qjs::JS_NewPromiseCapability(js::context(), functions.as_mut_ptr()) })?;
     let [resolve, reject] = functions.map(Value::owned);
-    match imports::call(start, arguments) {
+    match imports::call(import, Way::Later, arguments) {
         Ok(ticket) => {
-            let waiting = Waiting::Call { take: start + 1, resolve, reject };
+            let waiting = Waiting::Call { import, resolve, reject };
             WAITING.0.borrow_mut().insert(js::as_number(ticket.raw()) as u32, waiting);
         }
         Err(Thrown) if interrupt::stopped() => return Err(Thrown),
@@ -168,9 +169,8 @@ pub fn complete(ticket: u32) {
             let mut arguments: Vec<Raw> = arguments.iter().map(Value::raw).collect();
             js::call(callback.raw(), js::UNDEFINED, &mut arguments).map(drop)
         }
-        Some(Waiting::Call { take, resolve, reject }) => {
-            let ticket = Value::number(f64::from(ticket));
-            let (settle, value) = match imports::call(*take, &[ticket.raw()]) {
+        Some(Waiting::Call { import, resolve, reject }) => {
+            let (settle, value) = match imports::call(*import, Way::Take(ticket), &[]) {
                 Ok(value) => (resolve, Ok(value)),
                 Err(Thrown) if interrupt::stopped() => (reject, Err(Thrown)),
                 Err(Thrown) => (reject, Ok(js::take_exception())),
@@ -226,7 +226,10 @@ pub fn lose(tickets: impl Iterator<Item = u32>) {
 fn interrupted() -> js::Result<Value> {
     // SAFETY: makes an Error with a stack.
     let error = Value::checked(unsafe { qjs::JS_NewPlainError(js::context(), c"".as_ptr()) })?;
-    error.define_hidden(c"message", Value::string(b"The session was brought back, and what this waited for was lost")?)?;
+    error.define_hidden(
+        c"message",
+        Value::string(b"The session was brought back, and what this waited for was lost")?,
+    )?;
     error.define(js::atom(b"code")?, Value::string(b"INTERRUPTED")?)?;
     Ok(error)
 }

@@ -191,7 +191,7 @@ fn every_module_is_complete() {
             lacks(documented, format!("documentation in its WIT: {line}"));
             let function = line.split(':').next().unwrap_or_default();
             lacks(
-                !["-start", "-take"].iter().any(|end| function.ends_with(end)),
+                !["-async", "-both"].iter().any(|end| function.ends_with(end)),
                 format!("another name for {function}"),
             );
         }

@@ -5,7 +5,7 @@ const db = database.open('a.db');
 db.exec('CREATE TABLE t (x)');
 const failed = (e) => `${e.code} ${e.message}`;
 const before = db.promises.exec('INSERT INTO t VALUES (1)');
-console.log(db.query('SELECT count(*) AS n FROM t')[0].n, (await before).lastInsertId); // expect: 0 1
+console.log(db.query('SELECT count(*) AS n FROM t')[0].n, (await before).lastInsertId); // expect: 1 1
 await Promise.all([...Array(50)].map((_, x) => db.promises.exec('INSERT INTO t VALUES (?)', [x])));
 console.log(db.query('SELECT count(*) AS n FROM t')[0].n); // expect: 51
 const insert = db.prepare('INSERT INTO t VALUES (?)');
@@ -32,3 +32,16 @@ console.log(await db.promises.query('SELEC').catch(failed)); // expect: SQLITE_E
 database.configure('sqlite3', ':memory:');
 await database.promises.exec('CREATE TABLE u (x)');
 console.log(JSON.stringify(await database.promises.query('SELECT count(*) AS n FROM u'))); // expect: [{"n":0}]
+// Transactions that are begun at once are done one after the other, and what comes after one is done after it.
+db.exec('DELETE FROM t');
+const add = (x) => db.promises.transaction(async (tx) => {
+  await tx.promises.exec('INSERT INTO t VALUES (?)', x);
+  await new Promise((resolve) => setTimeout(resolve, 2));
+  if (x === 2) throw new Error('not 2');
+  return (await tx.promises.query('SELECT group_concat(x) AS all_of FROM t'))[0].all_of;
+});
+const began = [1, 2, 3].map(add);
+const then = db.promises.query('SELECT count(*) AS n FROM t');
+console.log((await Promise.allSettled(began)).map((one) => one.value ?? one.reason.message).join(' | ')); // expect: 1 | not 2 | 1,3
+console.log((await then)[0].n); // expect: 2
+try { database.open(); } catch (e) { console.log(e.name, e.message); } // expect: TypeError expected the path of a database: ':memory:', or a file

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use wasmtime::error::Context as _;
 use wit_component::StringEncoding;
 use wit_parser::{
-    Docs, Function, FunctionKind, PackageId, Param, Resolve, Result_, Span, Stability, Type, TypeDef, TypeDefKind,
-    TypeOwner, WorldId,
+    Docs, Function, FunctionKind, PackageId, Param, Resolve, Result_, Span, Stability, Tuple, Type, TypeDef,
+    TypeDefKind, TypeOwner, WorldId,
 };
 
 use super::fuse;
-use crate::modules::Module;
+use crate::modules::{ASYNC, BOTH, Module, twin};
 use crate::threads::SHADOW_STACK_BYTES;
 
 const SESSION_WIT: &str = include_str!("../../../../wit/session/session.wit");
@@ -74,7 +74,7 @@ fn synthesize(modules: &[&'static Module]) -> wasmtime::Result<(Resolve, WorldId
     let mut world = String::from("package vm:template;\n\nworld session {\n");
     for interface in modules.iter().filter_map(|module| module.interface.as_ref()) {
         let package = push(&mut resolve, interface.name, interface.wit)?;
-        split_async(&mut resolve, package)?;
+        merge_async(&mut resolve, package)?;
         world.push_str(&format!("  import {};\n", interface.name));
     }
     world.push_str("  export vm:session/guest@0.1.0;\n}\n");
@@ -83,52 +83,99 @@ fn synthesize(modules: &[&'static Module]) -> wasmtime::Result<(Resolve, WorldId
     Ok((resolve, world))
 }
 
-/// Makes two functions of each `async func x(...) -> result<T, E>`: `x-start` takes the arguments and answers with a
-/// ticket, `x-take` takes that and answers with the result. The guest makes one again that answers with a promise.
-fn split_async(resolve: &mut Resolve, package: PackageId) -> wasmtime::Result<()> {
+/// Makes one plain function of each `async func x(...) -> result<T, E>`: `x-async`, or `x-both` in the place of its synchronous
+/// twin, too, which is `x-sync` for `x` and `x` for `x-later`, with the same types. What starts a session costs something for each
+/// import. It is given `result<tuple<bool, ...>, u32>`, whether it is to be done later and the arguments, or a ticket; and
+/// answers with `result<result<T, u32>, E>`, the value or a ticket. The guest makes what JavaScript sees of that.
+fn merge_async(resolve: &mut Resolve, package: PackageId) -> wasmtime::Result<()> {
     let interfaces: Vec<_> = resolve.packages[package].interfaces.values().copied().collect();
     for interface in interfaces {
         let functions = std::mem::take(&mut resolve.interfaces[interface].functions);
+        let mut merged = functions.clone();
         for (name, function) in functions {
             if function.kind != FunctionKind::AsyncFreestanding {
-                resolve.interfaces[interface].functions.insert(name, function);
+                if [ASYNC, BOTH].iter().any(|suffix| name.ends_with(suffix)) {
+                    wasmtime::bail!(
+                        "{name}: names that end in {ASYNC} or {BOTH} are kept for what is made of async functions"
+                    );
+                }
                 continue;
             }
-            let failure = match function.result {
+            let answer = match function.result {
                 Some(Type::Id(id)) => match &resolve.types[id].kind {
-                    TypeDefKind::Result(result) => result.err,
+                    TypeDefKind::Result(Result_ { ok, err: Some(failure) }) => Some((*ok, *failure)),
                     _ => None,
                 },
                 _ => None,
             };
-            let failure = failure.ok_or_else(|| {
+            let (value, failure) = answer.ok_or_else(|| {
                 wasmtime::format_err!("async func {name} must answer with a result that has an error")
             })?;
-            let ticket = resolve.types.alloc(TypeDef {
-                name: None,
-                kind: TypeDefKind::Result(Result_ { ok: Some(Type::U32), err: Some(failure) }),
-                owner: TypeOwner::None,
-                docs: Docs::default(),
-                stability: Stability::default(),
-                span: Span::default(),
-                external_id: None,
-            });
-            let part = |suffix: &str, params, result| Function {
-                name: format!("{name}-{suffix}"),
+            let mut types = vec![Type::Bool];
+            types.extend(function.params.iter().map(|param| param.ty));
+            let with = anonymous(resolve, TypeDefKind::Tuple(Tuple { types }));
+            let mut result = |ok, err| anonymous(resolve, TypeDefKind::Result(Result_ { ok, err: Some(err) }));
+            let (given, either) = (result(Some(with), Type::U32), result(value, Type::U32));
+            let answer = result(Some(either), failure);
+
+            let twin = merged.get(&twin(&name)).filter(|twin| are_alike(resolve, twin, &function));
+            let suffix = if twin.is_some() { BOTH } else { ASYNC };
+            let one = Function {
+                name: format!("{name}{suffix}"),
                 kind: FunctionKind::Freestanding,
-                params,
-                result,
+                params: vec![Param { name: "given".to_owned(), ty: given, span: Span::default() }],
+                result: Some(answer),
                 ..function.clone()
             };
-            let given = Param { name: "ticket".to_owned(), ty: Type::U32, span: Span::default() };
-            let start = part("start", function.params.clone(), Some(Type::Id(ticket)));
-            let take = part("take", vec![given], function.result);
-            for part in [start, take] {
-                resolve.interfaces[interface].functions.insert(part.name.clone(), part);
+            if let Some(twin) = twin.map(|twin| twin.name.clone()) {
+                merged.shift_remove(&twin);
             }
+            merged.shift_remove(&name);
+            merged.insert(one.name.clone(), one);
         }
+        resolve.interfaces[interface].functions = merged;
     }
     Ok(())
+}
+
+fn anonymous(resolve: &mut Resolve, kind: TypeDefKind) -> Type {
+    Type::Id(resolve.types.alloc(TypeDef {
+        name: None,
+        kind,
+        owner: TypeOwner::None,
+        docs: Docs::default(),
+        stability: Stability::default(),
+        span: Span::default(),
+        external_id: None,
+    }))
+}
+
+/// The same parameters and the same result.
+fn are_alike(resolve: &Resolve, a: &Function, b: &Function) -> bool {
+    let params = |function: &Function| function.params.iter().map(|param| Some(param.ty)).collect::<Vec<_>>();
+    let all = |function: &Function| [params(function), vec![function.result]].concat();
+    let (a, b) = (all(a), all(b));
+    a.len() == b.len() && a.into_iter().zip(b).all(|(a, b)| is_same(resolve, a, b))
+}
+
+fn is_same(resolve: &Resolve, a: Option<Type>, b: Option<Type>) -> bool {
+    let (Some(Type::Id(a)), Some(Type::Id(b))) = (a, b) else { return a == b };
+    // What has no name is written out wherever it is used.
+    match (&resolve.types[a].kind, &resolve.types[b].kind) {
+        _ if a == b => true,
+        _ if resolve.types[a].name.is_some() || resolve.types[b].name.is_some() => false,
+        (TypeDefKind::Result(a), TypeDefKind::Result(b)) => {
+            is_same(resolve, a.ok, b.ok) && is_same(resolve, a.err, b.err)
+        }
+        (TypeDefKind::Option(a), TypeDefKind::Option(b)) | (TypeDefKind::List(a), TypeDefKind::List(b)) => {
+            is_same(resolve, Some(*a), Some(*b))
+        }
+        (TypeDefKind::Tuple(a), TypeDefKind::Tuple(b)) => {
+            a.types.len() == b.types.len()
+                && a.types.iter().zip(&b.types).all(|(a, b)| is_same(resolve, Some(*a), Some(*b)))
+        }
+        _ => false,
+    }
 }
 
 fn session_worlds() -> wasmtime::Result<(Resolve, WorldId, WorldId)> {
@@ -150,4 +197,58 @@ fn embed(module: &mut Vec<u8>, resolve: &Resolve, world: WorldId) -> wasmtime::R
 
 fn assemble(text: &str) -> wasmtime::Result<Vec<u8>> {
     wat::parse_str(text).map_err(|error| wasmtime::format_err!("{error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::modules::Interface;
+
+    /// What is imported of an interface with these functions.
+    fn imported(functions: &str) -> wasmtime::Result<Vec<String>> {
+        let wit = format!("package vm:many@0.1.0; interface many {{ record error {{ code: string }} {functions} }}");
+        let interface = Interface { name: "vm:many/many@0.1.0", wit: wit.leak(), link: |_| Ok(()) };
+        let module = Box::leak(Box::new(Module { name: "many", interface: Some(interface), ..Module::BASE }));
+        let (resolve, _) = synthesize(&[module])?;
+        let (_, many) = resolve.interfaces.iter().find(|(_, found)| found.name.as_deref() == Some("many")).unwrap();
+        Ok(many.functions.keys().cloned().collect())
+    }
+
+    #[test]
+    fn functions_of_the_same_types_are_one_import() {
+        for (sync, later) in [
+            (
+                "a-sync: func(b: list<u8>, c: error) -> result<option<u32>, error>",
+                "a: async func(b: list<u8>, c: error) -> result<option<u32>, error>",
+            ),
+            (
+                "a: func() -> result<tuple<u8, error>, error>",
+                "a-later: async func() -> result<tuple<u8, error>, error>",
+            ),
+            ("a-sync: func() -> result<_, error>", "a: async func() -> result<_, error>"),
+        ] {
+            let name = later.split(':').next().unwrap();
+            assert_eq!(imported(&format!("{sync}; {later}; z: func();")).unwrap(), ["z", &format!("{name}-both")]);
+        }
+        for (sync, later) in [
+            ("a-sync: func(b: list<u8>) -> result<u32, error>", "a: async func(b: list<s8>) -> result<u32, error>"),
+            ("a-sync: func(b: u8) -> result<u32, error>", "a: async func() -> result<u32, error>"),
+            ("a-sync: func() -> u32", "a: async func() -> result<u32, error>"),
+            ("a-sync: func() -> result<u32, string>", "a: async func() -> result<u32, error>"),
+            ("b-sync: func() -> result<u32, error>", "a: async func() -> result<u32, error>"),
+        ] {
+            let name = sync.split(':').next().unwrap();
+            assert_eq!(imported(&format!("{sync}; {later};")).unwrap(), [name, "a-async"], "{sync}");
+        }
+    }
+
+    #[test]
+    fn names_that_would_be_taken_for_another_are_refused() {
+        for name in ["a-async", "a-both"] {
+            let error = imported(&format!("{name}: func();")).unwrap_err().to_string();
+            assert!(error.starts_with(name), "{error}");
+        }
+        let error = imported("a: async func() -> u32;").unwrap_err().to_string();
+        assert_eq!(error, "async func a must answer with a result that has an error");
+    }
 }

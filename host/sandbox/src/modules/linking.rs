@@ -16,6 +16,15 @@ use crate::tickets::CALLS_MAX;
 /// What a host function is given beside its arguments.
 pub(crate) type Store<'a> = StoreContextMut<'a, Host>;
 
+/// How the imports end that are made of an `async func`, and of one with a function of the same types beside it.
+pub(crate) const ASYNC: &str = "-async";
+pub(crate) const BOTH: &str = "-both";
+
+/// What the function beside an `async func` is called.
+pub(crate) fn twin(name: &str) -> String {
+    name.strip_suffix("-later").map_or_else(|| format!("{name}-sync"), str::to_owned)
+}
+
 /// Longest text that an audit event shows of a call's first argument, bytes.
 const SUBJECT_BYTES_MAX: usize = 200;
 
@@ -53,6 +62,41 @@ impl Linking<'_> {
     pub(crate) fn asynchronous<P, T, F>(
         &mut self,
         name: &'static str,
+        body: impl Fn(&mut Store<'_>, P) -> wasmtime::Result<Answer<F>> + Copy + Send + Sync + 'static,
+    ) -> wasmtime::Result<()>
+    where
+        P: ComponentNamedList + Lift + Traffic + Given + 'static,
+        T: ComponentType + Lower + Traffic + Send + 'static,
+        F: Future<Output = Answer<T>> + Send + 'static,
+    {
+        self.in_two(name, body)?;
+        // The guest has no name to call it by.
+        let at_once = |_: &mut Store<'_>, _: P| Ok(Err(Failure::new("ENOSYS", "it answers later, or not at all")));
+        self.merged(&format!("{name}{ASYNC}"), [name, name], at_once, body)
+    }
+
+    /// Adds a function and an `async func` of the same types, which the guest imports as one: `x-sync` and `x`, or `x` and `x-later`.
+    pub(crate) fn both<P, T, F>(
+        &mut self,
+        [name, name_later]: [&'static str; 2],
+        at_once: impl Fn(&mut Store<'_>, P) -> wasmtime::Result<Answer<T>> + Copy + Send + Sync + 'static,
+        later: impl Fn(&mut Store<'_>, P) -> wasmtime::Result<Answer<F>> + Copy + Send + Sync + 'static,
+    ) -> wasmtime::Result<()>
+    where
+        P: ComponentNamedList + Lift + Traffic + Given + 'static,
+        T: ComponentType + Lower + Traffic + Send + 'static,
+        F: Future<Output = Answer<T>> + Send + 'static,
+    {
+        debug_assert_eq!(twin(name_later), name);
+        self.function(name, move |store, given: P| Ok((at_once(store, given)?,)))?;
+        self.in_two(name_later, later)?;
+        self.merged(&format!("{name_later}{BOTH}"), [name, name_later], at_once, later)
+    }
+
+    /// The two of which a guest of before imports an `async func`: its heap goes on here.
+    fn in_two<P, T, F>(
+        &mut self,
+        name: &'static str,
         body: impl Fn(&mut Store<'_>, P) -> wasmtime::Result<Answer<F>> + Send + Sync + 'static,
     ) -> wasmtime::Result<()>
     where
@@ -60,51 +104,108 @@ impl Linking<'_> {
         T: ComponentType + Lower + Traffic + Send + 'static,
         F: Future<Output = Answer<T>> + Send + 'static,
     {
-        let (module, slot) = (self.module.name, self.slot);
+        let place = (self.slot, self.module.name, name);
         self.instance.func_wrap(&format!("{name}-start"), move |mut store: Store<'_>, given: P| {
-            let call = begin(&mut store, slot, &given)?;
-            let bytes = usize::try_from(call.bytes).unwrap_or(usize::MAX).max(given.kept());
-            let room = store.data().tickets.given().take(bytes);
-            let begun = match room {
-                Some(room) => body(&mut store, given)?.map(|work| (work, room)),
-                None => {
-                    let text = "calls that are under way hold as much as the session's memory: await some first";
-                    Err(Failure::new("ETOOMANY", text))
-                }
-            };
-            let begun = begun.and_then(|(work, room)| {
-                let Call { started, subject, .. } = &call;
-                let (started, subject) = (*started, subject.clone());
-                let results = Arc::clone(store.data().tickets.results());
-                let timed = async move {
-                    let value = work.await;
-                    drop(room);
-                    let held = results.hold(value.kept());
-                    Finished { value, micros: micros(started), subject, _held: held }
-                };
-                store.data_mut().tickets.call(timed).ok_or_else(|| {
-                    Failure::new("ETOOMANY", format!("more than {CALLS_MAX} host calls of this session are under way"))
-                })
-            });
-            // One that is under way is accounted for when it is taken.
-            if begun.is_err() {
-                end(&mut store, call, module, name, &(begun.clone(),));
-            } else {
-                store.data_mut().usage(slot).bytes += call.bytes;
-            }
-            Ok((begun,))
+            Ok((start(&mut store, place, given, &body)?,))
         })?;
         self.instance.func_wrap(&format!("{name}-take"), move |mut store: Store<'_>, (ticket,): (u32,)| {
-            let taken = store.data_mut().tickets.take::<Finished<T>>(ticket);
-            let Finished { value, micros, subject, _held } =
-                taken.ok_or_else(|| wasmtime::format_err!("{module}.{name}: took a ticket that is not its own"))?;
-            let answer = (value,);
-            let bytes = answer.bytes(&store) as u64;
-            account(&mut store, slot, micros, bytes);
-            audit(&mut store, slot, module, name, subject, micros, bytes, answer.failed());
-            Ok(answer)
+            Ok((take::<T>(&mut store, place, ticket)?,))
         })
     }
+
+    /// What `image::link` makes of an `async func`, and of the function beside it.
+    fn merged<P, T, F>(
+        &mut self,
+        import: &str,
+        [name, name_later]: [&'static str; 2],
+        at_once: impl Fn(&mut Store<'_>, P) -> wasmtime::Result<Answer<T>> + Send + Sync + 'static,
+        later: impl Fn(&mut Store<'_>, P) -> wasmtime::Result<Answer<F>> + Send + Sync + 'static,
+    ) -> wasmtime::Result<()>
+    where
+        P: ComponentNamedList + Lift + Traffic + Given + 'static,
+        T: ComponentType + Lower + Traffic + Send + 'static,
+        F: Future<Output = Answer<T>> + Send + 'static,
+    {
+        let (module, slot) = (self.module.name, self.slot);
+        self.instance.func_wrap(import, move |mut store: Store<'_>, (given,): (Result<P::With, u32>,)| {
+            let store = &mut store;
+            let answer = match given.map(P::without) {
+                Ok((false, given)) => {
+                    let call = begin(store, slot, &given)?;
+                    let answer = (at_once(store, given)?,);
+                    end(store, call, module, name, &answer);
+                    answer.0.map(Ok)
+                }
+                Ok((true, given)) => start(store, (slot, module, name_later), given, &later)?.map(Err),
+                Err(ticket) => take(store, (slot, module, name_later), ticket)?.map(Ok),
+            };
+            Ok((answer,))
+        })
+    }
+}
+
+/// Where a call is metered, and its names: slot, module, function.
+type Place = (usize, &'static str, &'static str);
+
+/// Begins an asynchronous call: its ticket.
+fn start<P, T, F>(
+    store: &mut Store<'_>,
+    (slot, module, name): Place,
+    given: P,
+    body: &impl Fn(&mut Store<'_>, P) -> wasmtime::Result<Answer<F>>,
+) -> wasmtime::Result<Answer<u32>>
+where
+    P: Traffic,
+    T: Traffic + Send + 'static,
+    F: Future<Output = Answer<T>> + Send + 'static,
+{
+    let call = begin(store, slot, &given)?;
+    let bytes = usize::try_from(call.bytes).unwrap_or(usize::MAX).max(given.kept());
+    let room = store.data().tickets.given().take(bytes);
+    let begun = match room {
+        Some(room) => body(store, given)?.map(|work| (work, room)),
+        None => {
+            let text = "calls that are under way hold as much as the session's memory: await some first";
+            Err(Failure::new("ETOOMANY", text))
+        }
+    };
+    let begun = begun.and_then(|(work, room)| {
+        let Call { started, subject, .. } = &call;
+        let (started, subject) = (*started, subject.clone());
+        let results = Arc::clone(store.data().tickets.results());
+        let timed = async move {
+            let value = work.await;
+            drop(room);
+            let held = results.hold(value.kept());
+            Finished { value, micros: micros(started), subject, _held: held }
+        };
+        store.data_mut().tickets.call(timed).ok_or_else(|| {
+            Failure::new("ETOOMANY", format!("more than {CALLS_MAX} host calls of this session are under way"))
+        })
+    });
+    // One that is under way is accounted for when it is taken.
+    if begun.is_err() {
+        end(store, call, module, name, &(begun.clone(),));
+    } else {
+        store.data_mut().usage(slot).bytes += call.bytes;
+    }
+    Ok(begun)
+}
+
+/// What an asynchronous call came to.
+fn take<T: Traffic + 'static>(
+    store: &mut Store<'_>,
+    (slot, module, name): Place,
+    ticket: u32,
+) -> wasmtime::Result<Answer<T>> {
+    let taken = store.data_mut().tickets.take::<Finished<T>>(ticket);
+    let Finished { value, micros, subject, _held } =
+        taken.ok_or_else(|| wasmtime::format_err!("{module}.{name}: took a ticket that is not its own"))?;
+    let answer = (value,);
+    let bytes = answer.bytes(store) as u64;
+    account(store, slot, micros, bytes);
+    audit(store, slot, module, name, subject, micros, bytes, answer.failed());
+    Ok(answer.0)
 }
 
 /// What work comes to, on its way to whoever takes it.
@@ -296,8 +397,33 @@ impl<T: Traffic> Traffic for Answer<T> {
     }
 }
 
+/// The arguments of a function that is imported with whether it is to be done later.
+pub(crate) trait Given: Sized {
+    /// That, and then they.
+    type With: ComponentType + Lift + 'static;
+    /// Takes the two apart.
+    fn without(with: Self::With) -> (bool, Self);
+}
+
+impl Given for () {
+    type With = (bool,);
+
+    fn without((later,): (bool,)) -> (bool, ()) {
+        (later, ())
+    }
+}
+
 macro_rules! tuples {
     ($(($($name:ident)+))*) => {$(
+        #[allow(non_snake_case)]
+        impl<$($name: ComponentType + Lift + 'static),+> Given for ($($name,)+) {
+            type With = (bool, $($name,)+);
+
+            fn without((later, $($name,)+): Self::With) -> (bool, Self) {
+                (later, ($($name,)+))
+            }
+        }
+
         #[allow(non_snake_case)]
         impl<$($name: Traffic),+> Traffic for ($($name,)+) {
             fn bytes(&self, store: &Store<'_>) -> usize {

@@ -31,7 +31,7 @@ use crate::host::Host;
 use crate::services::Policy;
 
 pub use fetch::{Authorities, AuthoritiesError, Network, NetworkError, Origin};
-pub(crate) use linking::{Linking, Store, Traffic};
+pub(crate) use linking::{ASYNC, BOTH, Given, Linking, Store, Traffic, twin};
 
 /// A module that templates may list.
 pub struct Module {

@@ -83,7 +83,8 @@ const NONE = { tag: "positional", val: [] };
 class Connection {
   constructor(dsn, options) {
     this.bigint = options?.bigint === true;
-    this.handle = host.open(String(dsn));
+    if (typeof dsn !== "string") throw new TypeError("expected the path of a database: ':memory:', or a file");
+    this.handle = host.open(dsn);
     this.owner = null;
     this.savepoints = 0;
   }
@@ -104,9 +105,9 @@ class Connection {
     if (as !== null && as.over) fail("SQLITE_MISUSE", "the transaction is over");
   }
 
-  async turn(as) {
-    while (as === null && this.owner !== null && this.holder() !== null) await this.owner.ended;
-    this.check(as);
+  /** Whether a call has to wait for `owner.ended` first. Who finds nobody goes on in the same turn: calls keep their order. */
+  waits(as) {
+    return as === null && this.owner !== null && this.holder() !== null;
   }
 
   close() {
@@ -139,7 +140,8 @@ class Connection {
     if (typeof fn !== "function") throw new TypeError("transaction: expected a function");
     if (as !== null) fail("SQLITE_MISUSE", "asynchronous transactions can't be nested");
     const sql = begin(mode);
-    await this.turn(null);
+    while (this.waits(null)) await this.owner.ended;
+    this.check(null);
     let end;
     const owner = { stops: host.stops(), over: false, ended: new Promise((resolve) => { end = resolve; }) };
     this.owner = owner;
@@ -197,7 +199,8 @@ function* rowByRow(connection, as, bigint, sql, given) {
 }
 
 async function* rowByRowLater(connection, as, bigint, sql, given) {
-  await connection.turn(as);
+  while (connection.waits(as)) await connection.owner.ended;
+  connection.check(as);
   const { handle } = connection;
   const cursor = host.cursor(handle, sql, given);
   let done = false;
@@ -229,7 +232,8 @@ class Statement {
     this.readonly = found.readonly;
     const later = async (args, work) => {
       const given = parameters(args);
-      await connection.turn(as);
+      while (connection.waits(as)) await connection.owner.ended;
+      connection.check(as);
       return work(connection.handle, given);
     };
     const bigint = this.#bigint;
@@ -279,7 +283,8 @@ class Database {
     this.#as = as;
     const later = async (args, work) => {
       const given = parameters(args);
-      await connection.turn(as);
+      while (connection.waits(as)) await connection.owner.ended;
+      connection.check(as);
       return work(connection.handle, given);
     };
     const { bigint } = connection;

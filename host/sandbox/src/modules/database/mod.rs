@@ -319,30 +319,32 @@ fn link(databases: &mut Linking<'_>) -> wasmtime::Result<()> {
     databases.function("describe", |store, (handle, sql): (u32, String)| {
         Ok((now(store, handle, |live| live.describe(&sql)),))
     })?;
-    databases.function("query", |store, (handle, sql, given, rows_max): (u32, String, Parameters, u32)| {
-        Ok((now(store, handle, |live| live.query(&sql, &given, rows_max)),))
-    })?;
-    databases.function("run", |store, (handle, sql, given): (u32, String, Parameters)| {
-        Ok((now(store, handle, |live| live.run(&sql, &given)),))
-    })?;
-    databases.asynchronous(
-        "query-later",
+    databases.both(
+        ["query", "query-later"],
+        |store, (handle, sql, given, rows_max): (u32, String, Parameters, u32)| {
+            Ok(now(store, handle, |live| live.query(&sql, &given, rows_max)).map(Arc::new))
+        },
         |store, (handle, sql, given, rows_max): (u32, String, Parameters, u32)| {
             Ok(later(store, handle, move |live| live.kept(|live| live.query(&sql, &given, rows_max))))
         },
     )?;
-    databases.asynchronous("run-later", |store, (handle, sql, given): (u32, String, Parameters)| {
-        Ok(later(store, handle, move |live| live.run(&sql, &given)))
-    })?;
+    databases.both(
+        ["run", "run-later"],
+        |store, (handle, sql, given): (u32, String, Parameters)| Ok(now(store, handle, |live| live.run(&sql, &given))),
+        |store, (handle, sql, given): (u32, String, Parameters)| {
+            Ok(later(store, handle, move |live| live.run(&sql, &given)))
+        },
+    )?;
     databases.function("cursor", |store, (handle, sql, given): (u32, String, Parameters)| {
         Ok((now(store, handle, |live| live.cursor(&sql, &given)),))
     })?;
-    databases.function("fetch", |store, (handle, cursor): (u32, u32)| {
-        Ok((now(store, handle, |live| live.fetch(cursor)),))
-    })?;
-    databases.asynchronous("fetch-later", |store, (handle, cursor): (u32, u32)| {
-        Ok(later(store, handle, move |live| live.kept(|live| live.fetch(cursor))))
-    })?;
+    databases.both(
+        ["fetch", "fetch-later"],
+        |store, (handle, cursor): (u32, u32)| Ok(now(store, handle, |live| live.fetch(cursor)).map(Arc::new)),
+        |store, (handle, cursor): (u32, u32)| {
+            Ok(later(store, handle, move |live| live.kept(|live| live.fetch(cursor))))
+        },
+    )?;
     databases.function("close-cursor", |store, (handle, cursor): (u32, u32)| {
         if store.data_mut().state::<Databases>().is_ok_and(|databases| databases.is_asleep(handle)) {
             return Ok((Ok(()),));

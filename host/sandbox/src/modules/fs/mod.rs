@@ -21,7 +21,8 @@ pub(crate) use self::buffers::Buffers;
 use self::grant::Grant;
 use self::quota::Quota;
 use super::{
-    Answer, Facade, Failure, Interface, Linking, Module, State, Traffic, always, grant_of, read_saved, unusable,
+    Answer, Facade, Failure, Given, Interface, Linking, Module, State, Store, Traffic, always, grant_of, read_saved,
+    unusable,
 };
 use crate::host::Host;
 use crate::limits::{Verdict, host_text_bytes};
@@ -164,21 +165,24 @@ where
 type Body<P, T> = fn(&Shared, P, Check<'_>) -> Done<T>;
 
 /// Links one operation twice: at once, and later.
-fn both<P, T>(linking: &mut Linking<'_>, [at_once, later]: [&'static str; 2], body: Body<P, T>) -> wasmtime::Result<()>
+fn both<P, T>(linking: &mut Linking<'_>, names: [&'static str; 2], body: Body<P, T>) -> wasmtime::Result<()>
 where
-    P: ComponentNamedList + Lift + Traffic + Send + 'static,
+    P: ComponentNamedList + Lift + Traffic + Given + Send + 'static,
     T: ComponentType + Lower + Traffic + Send + 'static,
 {
-    linking.function(at_once, move |store, given: P| {
-        let files = store.data_mut().state::<Files>().map(|files| Arc::clone(&files.0));
-        let mut check = || store.data_mut().meter.poll() == Verdict::Go;
-        Ok((files.and_then(|files| body(&files, given, &mut check).map_err(Failure::from)),))
-    })?;
-    linking.asynchronous(later, move |store, given: P| {
-        let files = store.data_mut().state::<Files>().map(|files| Arc::clone(&files.0));
-        let results = Arc::clone(store.data().tickets.results());
-        Ok(files.map(|files| elsewhere(files, results, given, body)))
-    })
+    let files = |store: &mut Store<'_>| store.data_mut().state::<Files>().map(|files| Arc::clone(&files.0));
+    linking.both(
+        names,
+        move |store, given: P| {
+            let files = files(store);
+            let mut check = || store.data_mut().meter.poll() == Verdict::Go;
+            Ok(files.and_then(|files| body(&files, given, &mut check).map_err(Failure::from)))
+        },
+        move |store, given: P| {
+            let results = Arc::clone(store.data().tickets.results());
+            Ok(files(store).map(|files| elsewhere(files, results, given, body)))
+        },
+    )
 }
 
 fn link(linking: &mut Linking<'_>) -> wasmtime::Result<()> {
