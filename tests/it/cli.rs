@@ -283,6 +283,23 @@ fn settings_are_shown_and_changed() {
     assert_eq!(desk.run(&["template", "set-limits", &id]).status, Some(2));
 }
 
+/// The text that an editor is given, with and without `--output json`.
+#[test]
+fn declarations_of_a_template() {
+    let desk = Desk::new();
+    let template = desk.template("typed");
+    desk.ok(&["template", "add-module", &template, "--name", "fs"]);
+    let types = desk.ok(&["template", "types", &template]);
+    assert!(types.contains("declare module \"node:fs\"") && types.contains("readFileSync("), "{types}");
+    assert_eq!(types.trim_end(), desk.server.get(&format!("/templates/{template}/types")).expect(200).text.trim_end());
+    assert_eq!(desk.ok(&["--output", "json", "template", "types", &template]), types);
+    let nobody = desk.run(&["template", "types", "00000000-0000-4000-8000-000000000000"]);
+    assert!(nobody.failed(1).contains("TEMPLATE_NOT_FOUND"), "{nobody:?}");
+    let peer = peer::Peer::new(vec![peer::http("200 OK", "text/html", "<p>a portal</p>")]);
+    let ran = run(desk.home.path(), &["--server-url", &peer.url, "template", "types", &template]);
+    assert!(ran.failed(1).contains("answered no text/plain"), "{ran:?}");
+}
+
 #[test]
 fn a_template_goes_out_and_comes_in_again() {
     let desk = Desk::new();

@@ -121,6 +121,22 @@ fn limits_to_the_edge() {
     assert_eq!(loops, 21, "20 redirects");
 }
 
+/// A connection that was idle may be closed just when the next request is on its way.
+#[test]
+fn what_changes_nothing_is_sent_again() {
+    let web = Web::start();
+    let script = format!(
+        "{CODE}
+        console.log(await code('WEB/once'), await code('WEB/once'), await code('WEB/once', {{ method: 'POST' }}));
+        console.log(await code('WEB/once'), await code('WEB/once', {{ method: 'HEAD' }}), await code('WEB/close'));"
+    );
+    let out = run(&web, json!({}), &script);
+    assert_eq!(out, ["reached 200 reached 200 ECONNRESET", "reached 200 reached 200 ECONNRESET"]);
+    let sent: Vec<String> = web.heads().iter().map(|head| head.chars().take(9).collect()).collect();
+    let [get, post, head, close] = ["GET /once", "POST /onc", "HEAD /onc", "GET /clos"];
+    assert_eq!(sent, [get, get, get, post, get, head, head, close, close], "on a new connection, once");
+}
+
 #[test]
 fn many_at_once_and_no_more_than_granted() {
     let web = Web::start();

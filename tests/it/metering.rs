@@ -51,6 +51,12 @@ fn audited_where_the_grant_says_so() {
     assert!(calls[0].get("error").is_none() && calls[0]["us"].is_u64(), "{calls:?}");
     assert_eq!((&calls[1]["subject"], &calls[1]["error"]), (&json!("b.txt"), &json!("EROFS")));
     assert!(!calls[1].to_string().contains("secret"), "what is written is no part of it");
+    // Of what is done later, what went there and what came back.
+    let both = "await require('fs').promises.access('b'.repeat(300)).catch((e) => e.code)";
+    let run = server.eval(&session, both);
+    let calls = self::calls(&server, &run);
+    assert_eq!((calls.len(), &calls[0]["function"]), (1, &json!("access")), "{calls:?}");
+    assert_eq!(&calls[0]["bytes"], &run["metrics"]["modules"]["fs"]["bytes"], "{calls:?} {run}");
     // They are events like others, and so bounded like them.
     let flood = server.try_eval(&session, "for (;;) fs.existsSync('x')");
     assert_eq!((flood.status, &flood.json["error"]["code"]), (422, &json!("OUTPUT_LIMIT_EXCEEDED")));

@@ -57,7 +57,7 @@ impl Web {
 fn serve(stream: TcpStream, heads: &Mutex<Vec<String>>) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut out = stream;
-    loop {
+    for request in 0.. {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             if reader.read_line(&mut head).ok()? == 0 {
@@ -75,8 +75,13 @@ fn serve(stream: TcpStream, heads: &Mutex<Vec<String>>) -> Option<()> {
         let length = headers.iter().find(|(name, _)| name == "content-length").map_or(0, |(_, v)| v.parse().unwrap());
         let mut body = vec![0; length];
         reader.read_exact(&mut body).ok()?;
+        // An idle connection that is closed when the next request comes.
+        if target == "/once" && request > 0 {
+            return None;
+        }
         answer(&mut out, method, target, &headers, &body)?;
     }
+    None
 }
 
 /// `/what?argument`.
@@ -89,7 +94,7 @@ fn answer(out: &mut TcpStream, method: &str, target: &str, headers: &[(String, S
         out.write_all(&[head.as_bytes(), body].concat()).ok()
     };
     match path {
-        "/hello" => send("200 OK", "content-type: text/plain\r\n", b"hello"),
+        "/hello" | "/once" => send("200 OK", "content-type: text/plain\r\n", b"hello"),
         "/echo" => {
             let headers: serde_json::Map<String, Value> =
                 headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();

@@ -171,13 +171,13 @@ where
     };
     let begun = begun.and_then(|(work, room)| {
         let Call { started, subject, .. } = &call;
-        let (started, subject) = (*started, subject.clone());
+        let (started, subject, given) = (*started, subject.clone(), call.bytes);
         let results = Arc::clone(store.data().tickets.results());
         let timed = async move {
             let value = work.await;
             drop(room);
             let held = results.hold(value.kept());
-            Finished { value, micros: micros(started), subject, _held: held }
+            Finished { value, given, micros: micros(started), subject, _held: held }
         };
         store.data_mut().tickets.call(timed).ok_or_else(|| {
             Failure::new("ETOOMANY", format!("more than {CALLS_MAX} host calls of this session are under way"))
@@ -199,18 +199,20 @@ fn take<T: Traffic + 'static>(
     ticket: u32,
 ) -> wasmtime::Result<Answer<T>> {
     let taken = store.data_mut().tickets.take::<Finished<T>>(ticket);
-    let Finished { value, micros, subject, _held } =
+    let Finished { value, given, micros, subject, _held } =
         taken.ok_or_else(|| wasmtime::format_err!("{module}.{name}: took a ticket that is not its own"))?;
     let answer = (value,);
     let bytes = answer.bytes(store) as u64;
     account(store, slot, micros, bytes);
-    audit(store, slot, module, name, subject, micros, bytes, answer.failed());
+    audit(store, slot, module, name, subject, micros, given + bytes, answer.failed());
     Ok(answer.0)
 }
 
 /// What work comes to, on its way to whoever takes it.
 struct Finished<T> {
     value: Answer<T>,
+    /// Bytes of the arguments, which are accounted for already.
+    given: u64,
     micros: u64,
     subject: Option<String>,
     /// Room for the value.

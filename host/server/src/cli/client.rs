@@ -288,6 +288,18 @@ impl<'a> Call<'a> {
         Ok(Answer { text, said, client: client.clone() })
     }
 
+    /// Sends it and prints the text of this type that is answered, whatever `--output` says, without what would move a
+    /// terminal's cursor.
+    pub fn print_text(self, kind: &str) -> anyhow::Result<ExitCode> {
+        let (client, said, stream) = (self.client, self.said(), self.stream()?);
+        if !stream.body.mime_type().is_some_and(|found| found.eq_ignore_ascii_case(kind)) {
+            return Err(client.foreign(format!("{said} answered no {kind}")));
+        }
+        let shown = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
+        printing::out(&stream.text(ANSWER_BYTES_MAX)?.trim_end().chars().filter(shown).collect::<String>())?;
+        Ok(ExitCode::SUCCESS)
+    }
+
     /// Sends it and writes what is answered, as it is. Fails where that ends before it should.
     pub fn copy(self, to: &mut impl io::Write) -> anyhow::Result<()> {
         let (client, stream) = (self.client, self.stream()?);
@@ -417,13 +429,6 @@ impl Answer {
                 Ok(ExitCode::SUCCESS)
             }
         }
-    }
-
-    /// Prints it as text whatever `--output` says, without what would move a terminal's cursor.
-    pub fn print_text(&self) -> anyhow::Result<ExitCode> {
-        let shown = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
-        printing::out(self.text.trim_end().chars().filter(shown).collect::<String>().as_str())?;
-        Ok(ExitCode::SUCCESS)
     }
 
     /// Prints it as JSON whatever `--output` says.

@@ -195,7 +195,7 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
             call.json(&json!({ "name": name }))?.send()?.show(|template: Template| vec![template.created()])
         }
         Verb::Export(Id { template }) => client.get(&["templates", &template, "export"]).send()?.print(),
-        Verb::Types(Id { template }) => client.get(&["templates", &template, "types"]).send()?.print_text(),
+        Verb::Types(Id { template }) => client.get(&["templates", &template, "types"]).print_text("text/plain"),
         Verb::Grants(verb) => grants::run(verb, &client),
         Verb::Limits(verb) => limits::run(verb, &client),
     }

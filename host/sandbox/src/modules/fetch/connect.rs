@@ -2,11 +2,13 @@
 //! connections are made here, also those that the client keeps for the next request, which belong to one session.
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::Uri;
+use hyper::http::Extensions;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
@@ -214,7 +216,27 @@ pub(super) enum Stream {
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        Connected::new()
+        Connected::new().extra(Answered::default())
+    }
+}
+
+/// Whether a connection has had an answer: the client keeps it for the next request then.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Answered(Arc<AtomicBool>);
+
+impl Answered {
+    pub(super) fn note(extensions: &Extensions) {
+        if let Some(Answered(answered)) = extensions.get() {
+            answered.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the connection that failed had one before.
+    pub(super) fn before(error: &hyper_util::client::legacy::Error) -> bool {
+        let Some(connection) = error.connect_info() else { return false };
+        let mut extensions = Extensions::new();
+        connection.get_extras(&mut extensions);
+        extensions.get().is_some_and(|Answered(answered)| answered.load(Ordering::Relaxed))
     }
 }
 

@@ -122,6 +122,11 @@ impl Sent {
         self.values.is_empty()
     }
 
+    /// Whether one of them stands there.
+    pub(super) fn is_within(&self, text: &[u8]) -> bool {
+        self.values.iter().any(|(value, _)| text.windows(value.len()).any(|part| part == value))
+    }
+
     /// The next piece of a stream, as far as it is certain.
     pub(super) fn without(&mut self, data: Bytes) -> Bytes {
         let Some((longest, _)) = self.values.first() else { return data };

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::body::{Body, Bounds};
-use super::connect::{Refused, io_failure};
+use super::connect::{Answered, Refused, io_failure};
 use super::origin::{parse_url, shown_origin};
 use super::secrets::{Sent, Used, names, not_granted};
 use super::{
@@ -21,6 +21,9 @@ use crate::modules::{Answer, Failure};
 
 /// What we send unless a script says otherwise.
 const USER_AGENT: &str = concat!("vm-system/", env!("CARGO_PKG_VERSION"));
+
+/// How often a request is sent again whose connection was closed before it came.
+const RETRIES_MAX: u32 = 3;
 
 /// Headers that belong to the connection and to how a message is framed: they are ours.
 const OURS: &[&str] = &[
@@ -213,9 +216,7 @@ impl Shared {
                 },
             };
             self.grant.admit(&plan.url, &plan.method).map_err(discreet)?;
-            let request = plan.request(used, &self.grant).map_err(discreet)?;
-            let answer = self.client.request(request).await;
-            let answer = answer.map_err(|error| discreet(failure(&plan.url, &error)))?;
+            let answer = self.ask(plan, used).await.map_err(discreet)?;
             let status = answer.status();
             let location = match status.as_u16() {
                 301 | 302 | 303 | 307 | 308 => answer.headers().get(header::LOCATION),
@@ -237,9 +238,39 @@ impl Shared {
                 let message = if sent.is_empty() { failure.message } else { "its address is not shown".to_owned() };
                 Failure { message: format!("a redirect that can't be followed: {message}"), ..failure }
             })?;
+            // Whoever is sent a secret may repeat it, and must not have it sent on.
+            if to.origin() != plan.url.origin()
+                && [location.as_bytes(), to.as_str().as_bytes()].iter().any(|text| sent.is_within(text))
+            {
+                let message = "a redirect that can't be followed: it has a secret for another origin in its address";
+                return Err(Failure::new("EREDIRECT", message));
+            }
             plan.redirected(status, to);
         }
         Err(Failure::new("EREDIRECT", format!("more than {REDIRECTS_MAX} redirects")))
+    }
+
+    /// One hop. A server may close a connection that was idle just when a request is on its way: what changes nothing there is
+    /// sent again then, on another one.
+    async fn ask(&self, plan: &Plan, used: &Used) -> Answer<hyper::Response<Incoming>> {
+        let mut again = match plan.method {
+            Method::GET | Method::HEAD | Method::OPTIONS => RETRIES_MAX,
+            _ => 0,
+        };
+        loop {
+            let error = match self.client.request(plan.request(used, &self.grant)?).await {
+                Ok(answer) => {
+                    Answered::note(answer.extensions());
+                    return Ok(answer);
+                }
+                Err(error) => error,
+            };
+            let failure = failure(&plan.url, &error);
+            if again == 0 || failure.code != "ECONNRESET" || !Answered::before(&error) {
+                return Err(failure);
+            }
+            again -= 1;
+        }
     }
 }
 
