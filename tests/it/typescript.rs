@@ -94,7 +94,7 @@ fn sessions_run_typescript() {
     let printed = server.events(&main).into_iter().find(|event| event["type"] == "console").unwrap();
     assert_eq!(printed["payload"]["text"], "4", "{printed}");
     let failed = run_file("fail.ts");
-    assert_eq!((&failed["error"]["line"], &failed["error"]["column"]), (&json!(3), &json!(13)), "{failed}");
+    assert_eq!((&failed["error"]["line"], &failed["error"]["column"]), (&json!(3), &json!(9)), "{failed}");
     assert!(failed["error"]["stack"].as_str().unwrap().contains("fail.ts:5:1"), "{failed}");
 
     let repl = |language: Value| {

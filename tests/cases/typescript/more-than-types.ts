@@ -13,7 +13,7 @@ class Named extends Point {
   }
 }
 console.log(new Named('n')); // expect: Named { x: 1, y: 2, name: 'n!' }
-console.log(new Point(1).where()); // expect: at where (more-than-types.ts:7:32)
+console.log(new Point(1).where()); // expect: at where (more-than-types.ts:7:28)
 declare global { interface Window { none: true } }
 declare function nowhere(): void;
 console.log(typeof nowhere); // expect: undefined

@@ -1,7 +1,7 @@
 // Types are blanks: what is left runs where it stood.
 // exit: 1
-// expect-error: types.ts:22:40
-// expect-error: at sell (types.ts:22:40)
+// expect-error: types.ts:22:36
+// expect-error: at sell (types.ts:22:36)
 // expect-error: RangeError: out of cheese
 interface Cheese {
   readonly name: string;
@@ -27,7 +27,7 @@ console.log(pick<number>(1), pick(1, 2 as const)); // expect: 1 2
 try {
   new CheeseShop().sell();
 } catch (e: unknown) {
-  console.log((e as Error).stack!.includes('types.ts:22:40')); // expect: true
+  console.log((e as Error).stack!.includes('types.ts:22:36')); // expect: true
 }
 function fail(e: Error): never { throw e }
 new CheeseShop().sell();
