@@ -1,8 +1,8 @@
 //! The job queue, and promises that were rejected and never handled.
 use crate::exception::Exception;
 use crate::host::{self, Level};
-use crate::interrupt;
 use crate::js::{self, JSContext, Raw, Value};
+use crate::{interrupt, tickets};
 use core::cell::{Cell, RefCell};
 use core::ffi::c_void;
 use javy::quickjs::qjs;
@@ -67,8 +67,8 @@ pub fn run() -> bool {
             return true;
         }
         if status < 0 {
-            // jobs of promises reject them; what arrives here, as from a FinalizationRegistry, has nobody to tell
-            drop(js::take_exception());
+            // jobs of promises reject them: this is of queueMicrotask or a FinalizationRegistry, which have nobody to tell
+            tickets::report(js::take_exception());
         }
         count += 1;
         if count % JOBS_PER_POLL == 0 {

@@ -194,7 +194,7 @@ pub fn complete(ticket: u32) {
 }
 
 /// A callback threw and nobody is there to catch it.
-fn report(thrown: Value) {
+pub fn report(thrown: Value) {
     if interrupt::stopped() {
         return;
     }
