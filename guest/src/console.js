@@ -2,7 +2,7 @@
 //
 // Evaluated once, before any script. Every built-in it needs is captured here, lists have no prototype, and nothing is
 // read through `get`, so that a script that patches the prototypes, or hands in a Proxy, changes nothing and runs nothing.
-// Answers the function (...arguments) => string.
+// Answers `inspect` and what console_methods.js shares with it.
 ((native) => {
   'use strict';
   const { kindOf, promiseState, proxyTarget, quote, enumerableKeys, textMax } = native;
@@ -11,9 +11,8 @@
   const { bind, call } = Function.prototype;
   const method = bind.bind(call);
   const getter = (prototype, name) => method(getOwnPropertyDescriptor(prototype, name).get);
-  const ToString = String, ToNumber = Number, { parseInt, parseFloat } = globalThis;
+  const ToString = String;
   const { sqrt, min, max, floor } = Math;
-  const stringify = JSON.stringify;
   const charCodeAt = method(String.prototype.charCodeAt), slice = method(String.prototype.slice);
   const indexOf = method(String.prototype.indexOf), repeat = method(String.prototype.repeat);
   const padStart = method(String.prototype.padStart), padEnd = method(String.prototype.padEnd);
@@ -53,6 +52,11 @@
     for (let i = 0; i < items.length; i++) if (items[i] === item) return true;
     return false;
   };
+  const remove = (items, item) => {
+    let kept = 0;
+    for (let i = 0; i < items.length; i++) if (items[i] !== item) items[kept++] = items[i];
+    items.length = kept;
+  };
   const includes = (text, part) => indexOf(text, part) !== -1;
   const plural = (count, what) => `${count} more ${what}${count > 1 ? 's' : ''}`;
 
@@ -90,7 +94,7 @@
       value = slice(value, 0, STRING);
     }
     // a long text with line breaks is shown line by line
-    if (!short && value.length > 16 && value.length > LINE - context.indent - 4 && includes(value, '\n')) {
+    if (!short && value.length > 16 && value.length > context.line - context.indent - 4 && includes(value, '\n')) {
       const lines = list();
       let from = 0;
       while (from < value.length) {
@@ -151,6 +155,11 @@
     return `[${constructor === null ? `${kind} (null prototype)` : kind}${name === '' ? ' (anonymous)' : `: ${name}`}]`;
   };
 
+  const ownText = (object, name) => {
+    const found = getOwnPropertyDescriptor(object, name);
+    return found !== undefined && typeof found.value === 'string' ? found.value : undefined;
+  };
+
   const errorBase = (context, error, keys, known) => {
     const read = (name) => {
       const value = known !== undefined && name !== 'stack' ? known[name] : data(error, name);
@@ -168,6 +177,11 @@
     }
     if (keys !== undefined && getOwnPropertyDescriptor(error, 'errors') !== undefined && !has(keys, 'errors')) {
       push(keys, 'errors');
+    }
+    // what is told above is not told again
+    if (keys !== undefined) {
+      if (name === ownText(error, 'name')) remove(keys, 'name');
+      if (message === ownText(error, 'message')) remove(keys, 'message');
     }
     let text = stack === '' ? `[${title}]` : `${title}\n${stack}`;
     if (context.indent > 0 && includes(text, '\n')) {
@@ -201,7 +215,7 @@
 
   const elements = (context, array, length, depth, out) => {
     let shown = 0, index = 0;
-    while (index < length && shown < ITEMS) {
+    while (index < length && shown < context.items) {
       if (getOwnPropertyDescriptor(array, index) === undefined) {
         const from = index;
         // the next key says how far the hole goes, however long it claims to be
@@ -232,14 +246,14 @@
     context.indent += 2;
     const size = kind === 'Map' ? mapSize(value) : setSize(value);
     const add = (item, key) => {
-      if (count++ >= ITEMS || context.left <= 0) return;
+      if (count++ >= context.items || context.left <= 0) return;
       const text = format(context, item, depth);
       push(out, kind === 'Map' ? `${format(context, key, depth)} => ${text}` : text);
       spent(context, out[out.length - 1]);
     };
     if (kind === 'Map') mapEach(value, add);
     else setEach(value, add);
-    if (size > ITEMS) push(out, `... ${plural(size - ITEMS, 'item')}`);
+    if (size > context.items) push(out, `... ${plural(size - context.items, 'item')}`);
     context.indent -= 2;
   };
 
@@ -256,14 +270,28 @@
     context.indent -= 2;
   };
 
-  const bytes = (buffer) => {
-    const view = new Bytes(buffer), length = bufferLength(buffer), shown = min(length, 50);
+  const bytes = (view) => {
+    const length = viewLength(view), shown = min(length, 50);
     let text = '';
     for (let i = 0; i < shown; i++) {
       const hex = view[i];
       text += `${i > 0 ? ' ' : ''}${'0123456789abcdef'[hex >> 4]}${'0123456789abcdef'[hex & 15]}`;
     }
     return length > shown ? `${text} ... ${plural(length - shown, 'byte')}` : text;
+  };
+
+  // Node's Buffer, at any depth.
+  const buffer = (context, value, keys, depth) => {
+    let text = `<Buffer ${bytes(value)}`;
+    if (depth > context.depth) return `${text}>`;
+    push(context.seen, value);
+    for (let i = 0; i < keys.length && context.left > 0; i++) {
+      const added = `, ${property(context, value, keys[i], depth + 1, false)}`;
+      spent(context, added);
+      text += added;
+    }
+    context.seen.length--;
+    return `${text}>`;
   };
 
   // Takes from what the whole output may hold; true when that is used up.
@@ -300,6 +328,7 @@
       indexed = isTyped ? viewLength(value) : data(value, 'length') >>> 0;
       keys = enumerableKeys(value, true);
       isList = true;
+      if (kind === 'Uint8Array' && constructor === 'Buffer') return buffer(context, value, keys, depth);
       if (isArguments) open = '[Arguments] [';
       else open = isArray && constructor === 'Array' && tag === '' ? '[' : `${prefix(constructor, isTyped ? '' : tag, kind, `(${indexed})`)}[`;
       close = ']';
@@ -340,7 +369,7 @@
         case 'ArrayBuffer':
           open = `${prefix(constructor, tag, kind)}{`;
           fill = (out) => {
-            push(out, `[Uint8Contents]: <${bytes(value)}>`);
+            push(out, `[Uint8Contents]: <${bytes(new Bytes(value))}>`);
             push(out, `byteLength: ${bufferLength(value)}`);
           };
           break;
@@ -384,7 +413,7 @@
       if (base !== '') base = reference + base;
       else open = reference + open;
     }
-    return layOut(context, out, base, open, close, isList, depth, indexed > ITEMS, value);
+    return layOut(context, out, base, open, close, isList, depth, indexed > context.items, value);
   };
 
   const viewKinds = { __proto__: null };
@@ -398,8 +427,8 @@
     const start = base === '' ? open : `${base} ${open}`;
     if (context.current - depth < 3 && count === out.length) {
       let total = out.length + context.indent + open.length + base.length + 10 + out.length;
-      for (let i = 0; i < out.length && total <= LINE; i++) total += out[i].length;
-      if (total <= LINE && !includes(base, '\n')) {
+      for (let i = 0; i < out.length && total <= context.line; i++) total += out[i].length;
+      if (total <= context.line && !includes(base, '\n')) {
         const line = join(out, ', ');
         if (!includes(line, '\n')) return `${start} ${line} ${close}`;
       }
@@ -419,10 +448,10 @@
       longest = max(longest, out[i].length);
     }
     const widest = longest + 2;
-    if (widest * 3 + context.indent >= LINE || !(total / widest > 5 || longest <= 6)) return out;
+    if (widest * 3 + context.indent >= context.line || !(total / widest > 5 || longest <= 6)) return out;
     const bias = sqrt(widest - total / out.length);
     const wanted = max(bias - 3 > 0 ? bias - 3 : 1, 1);
-    const across = min(floor(sqrt(2.5 * wanted * count) / wanted), floor((LINE - context.indent) / widest), 12, 15);
+    const across = min(floor(sqrt(2.5 * wanted * count) / wanted), floor((context.line - context.indent) / widest), 12, 15);
     if (across <= 1) return out;
     const widths = list();
     for (let i = 0; i < across; i++) {
@@ -447,54 +476,8 @@
     return rows;
   };
 
-  const inspect = (value, depth) => format(
-    { depth, seen: list(), circular: list(), indent: 0, current: 0, left: textMax }, value, 0);
+  const inspect = (value, depth, items = ITEMS, line = LINE) => format(
+    { depth, items, line, seen: list(), circular: list(), indent: 0, current: 0, left: textMax }, value, 0);
 
-  const bare = (value) => (typeof value === 'string' ? value : inspect(value, DEPTH));
-
-  const directive = (letter, value) => {
-    switch (letter) {
-      case 's':
-        if (typeof value === 'string') return value;
-        return typeof value === 'object' && value !== null ? inspect(value, 0) : bare(value);
-      case 'd': case 'i': case 'f': {
-        if (typeof value === 'bigint' && letter !== 'f') return `${ToString(value)}n`;
-        if (typeof value === 'symbol' || (typeof value === 'object' && value !== null) || typeof value === 'function') return 'NaN';
-        if (letter === 'd') return numberText(ToNumber(value));
-        return numberText(letter === 'i' ? parseInt(value) : parseFloat(value));
-      }
-      case 'j':
-        try { return ToString(stringify(value)); } catch { return '[Circular]'; }
-      case 'o': return inspect(value, 4);
-      case 'O': return inspect(value, DEPTH);
-      case 'c': return '';
-      default: return undefined;
-    }
-  };
-
-  return function () {
-    const count = arguments.length;
-    let text = '', next = 0;
-    if (count > 1 && typeof arguments[0] === 'string') {
-      const template = arguments[0];
-      let from = 0;
-      next = 1;
-      for (let at = indexOf(template, '%'); at !== -1 && at + 1 < template.length; at = indexOf(template, '%', at)) {
-        const letter = template[at + 1];
-        if (letter === '%') {
-          text += slice(template, from, at + 1);
-        } else {
-          const value = next < count && includes('sdifjoOc', letter) ? directive(letter, arguments[next]) : undefined;
-          if (value === undefined) { at += 1; continue; }
-          next++;
-          text += slice(template, from, at) + value;
-        }
-        at += 2;
-        from = at;
-      }
-      text += slice(template, from);
-    }
-    for (; next < count && text.length < textMax; next++) text += (next > 0 ? ' ' : '') + bare(arguments[next]);
-    return text;
-  };
+  return { DEPTH, data, includes, inspect, join, list, method, numberText, plural, push };
 })

@@ -1,9 +1,9 @@
 //! The console: one call is one event for the host, rendered here. Strings and numbers, which is most of it, are put
 //! together in Rust; anything else goes through console.js.
 use crate::host::{self, Level};
-use crate::interrupt;
 use crate::js::{self, JSContext, Raw, Thrown, Utf8, Value};
 use crate::text::{self, Text};
+use crate::{interrupt, session};
 use core::cell::{Cell, OnceCell};
 use core::ffi::{CStr, c_int};
 use javy::quickjs::qjs;
@@ -15,6 +15,7 @@ const CUT_OFF: &str = "... (cut off)";
 const GROUPS_MAX: u32 = 32;
 
 const FORMATTER: &str = include_str!("console.js");
+const SCRIPTED: &str = include_str!("console_methods.js");
 
 #[derive(Clone, Copy)]
 enum Method {
@@ -24,16 +25,24 @@ enum Method {
     Trace,
     Group,
     GroupEnd,
+    /// Writes what the function of this name in console_methods.js answers.
+    Scripted,
 }
 
-const METHODS: [(&CStr, Method); 12] = [
+const METHODS: [(&CStr, Method); 18] = [
     (c"log", Method::Write(Level::Log)),
     (c"info", Method::Write(Level::Info)),
     (c"warn", Method::Write(Level::Warn)),
     (c"error", Method::Write(Level::Error)),
     (c"debug", Method::Write(Level::Debug)),
-    (c"dir", Method::Write(Level::Log)),
-    (c"table", Method::Write(Level::Log)),
+    (c"dir", Method::Scripted),
+    (c"dirxml", Method::Write(Level::Log)),
+    (c"table", Method::Scripted),
+    (c"count", Method::Scripted),
+    (c"countReset", Method::Scripted),
+    (c"time", Method::Scripted),
+    (c"timeLog", Method::Scripted),
+    (c"timeEnd", Method::Scripted),
     (c"trace", Method::Trace),
     (c"assert", Method::Assert),
     (c"group", Method::Group),
@@ -43,13 +52,18 @@ const METHODS: [(&CStr, Method); 12] = [
 
 struct Console {
     formatter: OnceCell<Value>,
+    scripted: OnceCell<Value>,
     groups: Cell<u32>,
     /// The last line's memory, used again.
     line: Cell<Vec<u8>>,
 }
 
-static CONSOLE: js::SingleThread<Console> =
-    js::SingleThread(Console { formatter: OnceCell::new(), groups: Cell::new(0), line: Cell::new(Vec::new()) });
+static CONSOLE: js::SingleThread<Console> = js::SingleThread(Console {
+    formatter: OnceCell::new(),
+    scripted: OnceCell::new(),
+    groups: Cell::new(0),
+    line: Cell::new(Vec::new()),
+});
 
 pub fn define() -> js::Result<()> {
     let make = js::evaluate(FORMATTER, c"console.js")?;
@@ -58,10 +72,13 @@ pub fn define() -> js::Result<()> {
         native.define(js::atom(name.to_bytes())?, Value::function(help, name, 2, index as i32)?)?;
     }
     native.define(js::atom(b"textMax")?, Value::int(TEXT_MAX as i32))?;
-    let formatter = js::call(make.raw(), js::UNDEFINED, &mut [native.raw()])?;
+    let shared = js::call(make.raw(), js::UNDEFINED, &mut [native.raw()])?;
+    let make = js::evaluate(SCRIPTED, c"console_methods.js")?;
+    let scripted = js::call(make.raw(), js::UNDEFINED, &mut [native.raw(), shared.raw()])?;
     Value::global().define_hidden(c"__web", native)?;
     // init runs once
-    let _ = CONSOLE.0.formatter.set(formatter);
+    let _ = CONSOLE.0.formatter.set(js::get_named(scripted.raw(), c"format")?);
+    let _ = CONSOLE.0.scripted.set(scripted);
 
     let console = Value::object()?;
     for (index, (name, _)) in METHODS.iter().enumerate() {
@@ -76,7 +93,8 @@ unsafe extern "C" fn run(_: *mut JSContext, _: Raw, count: c_int, arguments: *mu
     let console = &CONSOLE.0;
     let mut line = console.line.take();
     line.clear();
-    let done = match METHODS[method as usize].1 {
+    let (name, method) = METHODS[method as usize];
+    let done = match method {
         Method::Write(level) => write(&mut line, level, "", arguments),
         Method::Trace => write(&mut line, Level::Error, "Trace", arguments),
         Method::Assert if arguments.first().is_some_and(|first| js::is_true(*first)) => Ok(()),
@@ -90,6 +108,7 @@ unsafe extern "C" fn run(_: *mut JSContext, _: Raw, count: c_int, arguments: *mu
             console.groups.set(console.groups.get().saturating_sub(1));
             Ok(())
         }
+        Method::Scripted => scripted(&mut line, name, arguments),
     };
     if line.capacity() <= 4096 {
         console.line.set(line);
@@ -110,6 +129,26 @@ fn write(line: &mut Vec<u8>, level: Level, title: &str, arguments: &[Raw]) -> js
         line.truncate(start);
         formatted(line, arguments)?;
     }
+    log(line, level)
+}
+
+fn scripted(line: &mut Vec<u8>, name: &CStr, arguments: &[Raw]) -> js::Result<()> {
+    let Some(scripted) = CONSOLE.0.scripted.get() else { return Ok(()) };
+    let function = js::get_named(scripted.raw(), name)?;
+    let answer = call(&function, arguments)?;
+    if js::is_undefined(answer.raw()) {
+        return Ok(());
+    }
+    let (level, text) = match js::is_string(answer.raw()) {
+        true => (Level::Log, answer),
+        false => (Level::Warn, js::get_named(answer.raw(), c"warning")?),
+    };
+    text::append(line, Text::of(text.raw())?.bytes())?;
+    log(line, level)
+}
+
+/// Hands a line to the host.
+fn log(line: &mut Vec<u8>, level: Level) -> js::Result<()> {
     if CONSOLE.0.groups.get() > 0 {
         indent(line)?;
     }
@@ -169,12 +208,15 @@ fn plain(line: &mut Vec<u8>, arguments: &[Raw]) -> js::Result<bool> {
 
 fn formatted(line: &mut Vec<u8>, arguments: &[Raw]) -> js::Result<()> {
     let Some(formatter) = CONSOLE.0.formatter.get() else { return Ok(()) };
+    let text = Text::of(call(formatter, arguments)?.raw())?;
+    text::append(line, text.bytes())
+}
+
+fn call(function: &Value, arguments: &[Raw]) -> js::Result<Value> {
     let mut copies = Vec::new();
     copies.try_reserve(arguments.len()).map_err(|_| js::throw_out_of_memory())?;
     copies.extend_from_slice(arguments);
-    let result = js::call(formatter.raw(), js::UNDEFINED, &mut copies)?;
-    let text = Text::of(result.raw())?;
-    text::append(line, text.bytes())
+    js::call(function.raw(), js::UNDEFINED, &mut copies)
 }
 
 /// Two spaces for each open group, on every line.
@@ -198,12 +240,13 @@ fn indent(line: &mut Vec<u8>) -> js::Result<()> {
 type Helper = fn(Raw, Raw) -> js::Result<Value>;
 
 /// What console.js can't do without being seen.
-const HELPERS: [(&CStr, Helper); 5] = [
+const HELPERS: [(&CStr, Helper); 6] = [
     (c"kindOf", kind_of),
     (c"promiseState", promise_state),
     (c"proxyTarget", proxy_target),
     (c"quote", quote),
     (c"enumerableKeys", enumerable_keys),
+    (c"now", now),
 ];
 
 unsafe extern "C" fn help(_: *mut JSContext, _: Raw, count: c_int, arguments: *mut Raw, helper: c_int) -> Raw {
@@ -228,6 +271,11 @@ fn kind_of(value: Raw, _: Raw) -> js::Result<Value> {
         qjs::JS_FreeAtom(js::context(), name);
         text
     })
+}
+
+/// Milliseconds since the session started.
+fn now(_: Raw, _: Raw) -> js::Result<Value> {
+    Ok(Value::number(session::milliseconds()))
 }
 
 /// `{ state, result }`: 0 pending, 1 fulfilled, 2 rejected.

@@ -149,6 +149,20 @@ fn timers_are_bounded() {
 }
 
 #[test]
+fn console_timers_tell_how_long() {
+    let server = Server::start();
+    let session = session(&server, json!({}));
+    let run = server
+        .eval(&session, "console.time('a'); await sleep(1100); console.timeLog('a', { x: 1 }); console.timeEnd('a')");
+    let said = console(&server, &run);
+    let seconds = |line: &str| line.strip_prefix("a: 1.").and_then(|rest| rest.split_once('s')?.0.parse::<u32>().ok());
+    assert!(
+        said.len() == 2 && said[0].ends_with("s { x: 1 }") && said.iter().all(|line| seconds(line) >= Some(90)),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn callbacks_that_fail() {
     let server = Server::start();
     let session = session(&server, json!({}));

@@ -11,8 +11,14 @@ interface Console {
   warn(...data: unknown[]): void;
   error(...data: unknown[]): void;
   debug(...data: unknown[]): void;
-  dir(...data: unknown[]): void;
-  table(...data: unknown[]): void;
+  dir(item?: unknown, options?: { depth?: number | null }): void;
+  dirxml(...data: unknown[]): void;
+  table(data?: unknown, columns?: readonly (string | number)[]): void;
+  count(label?: string): void;
+  countReset(label?: string): void;
+  time(label?: string): void;
+  timeLog(label?: string, ...data: unknown[]): void;
+  timeEnd(label?: string): void;
   trace(...data: unknown[]): void;
   assert(condition?: boolean, ...data: unknown[]): void;
   group(...label: unknown[]): void;
