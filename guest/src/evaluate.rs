@@ -3,7 +3,7 @@ use crate::exception::Exception;
 use crate::js::{self, JSContext, Raw, Value};
 use crate::memory::{Block, CText};
 use crate::render::{self, Rendered, Rendering};
-use crate::{host, interrupt, jobs, session, tickets};
+use crate::{host, import_meta, interrupt, jobs, session, tickets};
 use core::cell::RefCell;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use javy::quickjs::qjs;
@@ -31,6 +31,9 @@ struct Current {
 }
 
 static CURRENT: js::SingleThread<RefCell<Option<Current>>> = js::SingleThread(RefCell::new(None));
+
+/// Between compiling a module and running it, its `import.meta` is filled in.
+const COMPILED_MODULE: u32 = qjs::JS_EVAL_TYPE_MODULE | qjs::JS_EVAL_FLAG_COMPILE_ONLY;
 
 /// Runs `source` and every job it queued.
 pub fn evaluate(source: Block, name: Block, mode: Mode, value_max: u32) -> Outcome {
@@ -152,9 +155,9 @@ fn run(source: &CText, name: &CText, mode: Mode) -> js::Result<Completion> {
     let text = source.bytes();
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let (flags, completion): (u32, fn(Value) -> Completion) = match mode {
-        Mode::Module => (qjs::JS_EVAL_TYPE_MODULE, Completion::Module),
+        Mode::Module => (COMPILED_MODULE, Completion::Module),
         // An async evaluation costs half as much again. Without the letters there is no await to need it.
-        Mode::Script | Mode::Repl if !mentions_await(text) => (qjs::JS_EVAL_TYPE_GLOBAL, Completion::Value),
+        Mode::Script | Mode::Repl if !mentions(text, b"await") => (qjs::JS_EVAL_TYPE_GLOBAL, Completion::Value),
         Mode::Script | Mode::Repl => (qjs::JS_EVAL_TYPE_GLOBAL | qjs::JS_EVAL_FLAG_ASYNC, Completion::Async),
     };
     // SAFETY: both texts end with NUL and outlive the call. The flag only matters while the script declares its
@@ -171,11 +174,17 @@ fn run(source: &CText, name: &CText, mode: Mode) -> js::Result<Completion> {
         qjs::JS_SetRedeclaration(js::runtime(), false);
         result
     })?;
+    if mode == Mode::Module {
+        import_meta::describe(value.raw(), name.bytes())?;
+        // SAFETY: a module that was compiled, which the engine takes over.
+        let value = Value::checked(unsafe { qjs::JS_EvalFunction(js::context(), value.into_raw()) })?;
+        return Ok(completion(value));
+    }
     Ok(completion(value))
 }
 
-fn mentions_await(source: &[u8]) -> bool {
-    source.windows(5).any(|window| window == b"await")
+fn mentions<const LENGTH: usize>(source: &[u8], word: &[u8; LENGTH]) -> bool {
+    source.windows(LENGTH).any(|window| window == word)
 }
 
 /// Runs the jobs, follows the promise if there is one, and renders the value.
@@ -262,7 +271,6 @@ fn compile_module(name: &CStr) -> js::Result<Raw> {
             return Err(js::throw_reference_error(core::str::from_utf8(reason.bytes()).unwrap_or("no such module")));
         }
     };
-    let flags = qjs::JS_EVAL_TYPE_MODULE | qjs::JS_EVAL_FLAG_COMPILE_ONLY;
     // SAFETY: the source ends with NUL and outlives the call.
     let module = Value::checked(unsafe {
         qjs::JS_Eval(
@@ -270,9 +278,12 @@ fn compile_module(name: &CStr) -> js::Result<Raw> {
             source.bytes().as_ptr().cast(),
             source.bytes().len() as _,
             name.as_ptr(),
-            flags as core::ffi::c_int,
+            COMPILED_MODULE as core::ffi::c_int,
         )
     })?;
+    if mentions(source.bytes(), b"meta") {
+        import_meta::describe(module.raw(), name.to_bytes())?;
+    }
     // the context keeps compiled modules, so giving back this reference doesn't free it
     Ok(module.raw())
 }

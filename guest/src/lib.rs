@@ -12,6 +12,7 @@ mod exception;
 mod exports;
 mod globals;
 mod host;
+mod import_meta;
 mod imports;
 mod interrupt;
 mod jobs;

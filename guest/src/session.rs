@@ -60,6 +60,11 @@ pub fn init() -> js::Result<()> {
     imports::define()
 }
 
+/// Whether the image is done: what is evaluated now is a session's.
+pub fn is_sealed() -> bool {
+    SESSION.0.sealed.get() != 0
+}
+
 /// Before any JavaScript runs: the stack is measured from here.
 pub fn enter() {
     // SAFETY: a live runtime.

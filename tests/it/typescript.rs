@@ -108,6 +108,26 @@ fn sessions_run_typescript() {
     repl(json!("cobol")).expect_error(400, "VALIDATION_ERROR");
 }
 
+/// However the request names the file, and also where it runs twice; the machine's own path is nowhere.
+#[test]
+fn modules_of_a_worktree_know_their_place() {
+    let server = Server::start();
+    let session = server.session(&server.template("t", &[]));
+    std::fs::create_dir(server.directory.join("lib")).unwrap();
+    let tell = "globalThis.told = [import.meta.url, import.meta.filename, import.meta.dirname].join()";
+    for (name, paths) in [("main.mts", ["main.mts", "./lib//../main.mts"]), ("lib/a.mjs", ["lib/a.mjs", "lib/./a.mjs"])]
+    {
+        std::fs::write(server.directory.join(name), tell).unwrap();
+        let parent = name.strip_suffix("a.mjs").map_or("/", |_| "/lib");
+        for path in [paths[0], paths[1], paths[0]] {
+            let ran =
+                server.post("/executions/run-file", json!({ "session_id": session, "path": path })).expect(201).json;
+            assert_eq!(ran["status"], "ok", "{ran}");
+            assert_eq!(server.value(&session, "told"), format!("file:///{name},/{name},{parent}"), "{path}");
+        }
+    }
+}
+
 #[test]
 fn a_template_without_modules_has_none_in_typescript() {
     let server = Server::start();

@@ -27,6 +27,14 @@ interface Console {
 }
 declare var console: Console;
 
+/** Of modules of the worktree, whose root is `/`. */
+interface ImportMeta {
+  readonly dirname: string;
+  readonly filename: string;
+  /** `file:///` and the path from the root. */
+  readonly url: string;
+}
+
 interface Performance {
   /** Milliseconds since the session started. */
   now(): number;
