@@ -160,7 +160,10 @@ fn modules_are_granted_one_by_one() {
     let refused = desk.run(&["template", "add-module", &id, "--name", "JSON"]);
     assert_eq!(
         refused.failed(1),
-        "api error (status=422, code=MODULE_NOT_ALLOWED): Module is not allowed for template configuration"
+        format!(
+            "api error (status=422, code=MODULE_NOT_ALLOWED): Module is not allowed for template configuration \
+             (module=json, reason=builtin, template_id={id})"
+        )
     );
     // What is no name of a path is encoded into one.
     let odd = "@scope/p?a#b%2F c";
@@ -358,7 +361,8 @@ fn sessions() {
     assert_eq!(titles, expected);
     assert_eq!(desk.ok(&["session", "close", &first]), format!("Closed session: {first}\n"));
     let again = desk.run(&["session", "close", &first]);
-    assert_eq!(again.failed(1), "api error (status=404, code=SESSION_NOT_FOUND): Session not found");
+    let said = format!("api error (status=404, code=SESSION_NOT_FOUND): Session not found (session_id={first})");
+    assert_eq!(again.failed(1), said);
     assert!(desk.ok(&["session", "get", &first]).contains("\nStatus: closed\n"));
     assert!(desk.ok(&["session", "get", &first]).contains("\nClosed: 2"));
     let closed = desk.json(&["session", "list", "--status", "closed"]);

@@ -107,7 +107,8 @@ fn files_run_with_arguments() {
     let shown = desk.ok(&["exec", "get", kept["id"].as_str().unwrap()]);
     assert!(shown.contains("\nKind: run_file\n") && shown.contains("\nPath: a.js\n"), "{shown}");
     let missing = desk.run(&["exec", "run-file", &session, "b.js"]);
-    assert_eq!(missing.failed(1), "api error (status=404, code=FILE_NOT_FOUND): File not found");
+    let about = format!("(session_id={session})");
+    assert_eq!(missing.failed(1), format!("api error (status=404, code=FILE_NOT_FOUND): File not found {about}"));
     assert_eq!(desk.run(&["exec", "run-file", &session, "a.js", "--args", "[1]"]).status, Some(2));
 }
 
@@ -141,7 +142,8 @@ fn an_execution_is_started_followed_and_cancelled() {
     // While it runs.
     assert!(lines.find(|line| line.contains("console")).unwrap().contains("begun"));
     let busy = desk.run(&["exec", "repl", &session, "1"]);
-    assert_eq!(busy.failed(1), "api error (status=409, code=SESSION_BUSY): Session is busy");
+    let about = format!("(session_id={session})");
+    assert_eq!(busy.failed(1), format!("api error (status=409, code=SESSION_BUSY): Session is busy {about}"));
     let queued = desk.spawn(&["exec", "repl", &session, "'later'", "--queue"]);
     let cancelled = desk.ok(&["exec", "cancel", id]);
     assert!(cancelled.starts_with(&format!("Execution ID: {id}\nStatus: cancelled\nError: {{")), "{cancelled}");
@@ -187,6 +189,22 @@ fn a_prompt_on_a_session() {
     assert_eq!(closed.failed(1), format!("session {session} is closed, not ready"));
     assert_eq!(desk.run(&["exec", "repl", &session]).status, Some(2));
     assert_eq!(desk.run(&["exec", "repl", &session, "1", "--interactive"]).status, Some(2));
+}
+
+#[test]
+fn typescript_is_taken_where_it_is_said() {
+    let desk = Desk::new();
+    let session = desk.session(&desk.template("t"));
+    let typed = "let n: number = 40; n + 2";
+    assert!(desk.ok(&["exec", "repl", &session, typed]).contains("\nStatus: error\n"));
+    let said = desk.ok(&["exec", "repl", &session, typed, "--language", "typescript"]);
+    assert!(said.contains("\nStatus: ok\nResult: {\"type\":\"number\",\"preview\":\"42\""), "{said}");
+    assert!(desk.ok(&["exec", "repl", &session, "n < 41", "--language", "javascript"]).contains("true"));
+    let input = "let m: number = n\nm + 1\n{ a: m as number }\n{ let y: number = 3; y }\nlet = : 1\n";
+    let ran = desk.fed(&["exec", "repl", &session, "--interactive", "--language", "typescript"], input);
+    assert_eq!((ran.status, ran.stdout.as_str()), (Some(0), "41\n{ a: 40 }\n3\n"), "{ran:?}");
+    assert!(ran.stderr.contains("SyntaxError"), "{ran:?}");
+    assert_eq!(desk.run(&["exec", "repl", &session, "1", "--language", "python"]).status, Some(2));
 }
 
 #[test]

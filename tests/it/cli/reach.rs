@@ -32,23 +32,26 @@ fn health_and_summary() {
 #[test]
 fn what_the_server_refuses_is_told_as_it_says() {
     let desk = Desk::new();
-    for (args, status, code) in [
-        (&["template", "get", NOBODY][..], 404, "TEMPLATE_NOT_FOUND): Template not found"),
-        (&["session", "get", NOBODY], 404, "SESSION_NOT_FOUND): Session not found"),
-        (&["exec", "get", NOBODY], 404, "EXECUTION_NOT_FOUND): Execution not found"),
-        (&["exec", "events", NOBODY], 404, "EXECUTION_NOT_FOUND): Execution not found"),
-        (&["exec", "events", NOBODY, "--follow"], 404, "EXECUTION_NOT_FOUND): Execution not found"),
-        (&["exec", "repl", NOBODY, "1"], 404, "SESSION_NOT_FOUND): Session not found"),
-        (&["exec", "repl", NOBODY, "--interactive"], 404, "SESSION_NOT_FOUND): Session not found"),
-        (&["exec", "list", NOBODY], 404, "SESSION_NOT_FOUND): Session not found"),
-        (&["template", "get", "../health"], 400, "VALIDATION_ERROR): template_id must be a valid UUID"),
-        (&["exec", "get", "x?y#z"], 400, "VALIDATION_ERROR): execution_id must be a valid UUID"),
-        (&["template", "create", "--name", " "], 400, "VALIDATION_ERROR): name is required"),
+    let about = |name: &str| format!(" ({name}={NOBODY})");
+    let (template, session, execution) = (about("template_id"), about("session_id"), about("execution_id"));
+    for (args, status, code, about) in [
+        (&["template", "get", NOBODY][..], 404, "TEMPLATE_NOT_FOUND): Template not found", &*template),
+        (&["session", "get", NOBODY], 404, "SESSION_NOT_FOUND): Session not found", &session),
+        (&["exec", "get", NOBODY], 404, "EXECUTION_NOT_FOUND): Execution not found", &execution),
+        (&["exec", "events", NOBODY], 404, "EXECUTION_NOT_FOUND): Execution not found", &execution),
+        (&["exec", "events", NOBODY, "--follow"], 404, "EXECUTION_NOT_FOUND): Execution not found", &execution),
+        (&["exec", "repl", NOBODY, "1"], 404, "SESSION_NOT_FOUND): Session not found", &session),
+        (&["exec", "repl", NOBODY, "--interactive"], 404, "SESSION_NOT_FOUND): Session not found", &session),
+        (&["exec", "list", NOBODY], 404, "SESSION_NOT_FOUND): Session not found", &session),
+        (&["template", "get", "../health"], 400, "VALIDATION_ERROR): template_id must be a valid UUID", ""),
+        (&["exec", "get", "x?y#z"], 400, "VALIDATION_ERROR): execution_id must be a valid UUID", ""),
+        (&["template", "create", "--name", " "], 400, "VALIDATION_ERROR): name is required", ""),
     ] {
         for output in ["table", "json"] {
             let mut all = vec!["--output", output];
             all.extend(args);
-            assert_eq!(desk.run(&all).failed(1), format!("api error (status={status}, code={code}"), "{args:?}");
+            let said = format!("api error (status={status}, code={code}{about}");
+            assert_eq!(desk.run(&all).failed(1), said, "{args:?}");
         }
     }
     assert_eq!(desk.run(&["template", "get", ""]).status, Some(2));

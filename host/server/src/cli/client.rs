@@ -1,7 +1,9 @@
 //! The HTTP client of the command line: one place that knows paths, time-outs, and what goes wrong on the way.
+mod details;
 mod follow;
 mod sse;
 
+pub use details::Details;
 pub use follow::{Event, Execution};
 
 use std::fmt::Write as _;
@@ -59,7 +61,7 @@ pub enum Failure {
         why: String,
     },
     /// The server refused.
-    #[error("api error (status={status}, code={code}): {message}")]
+    #[error("api error (status={status}, code={code}): {message}{details}")]
     Api {
         /// HTTP status.
         status: u16,
@@ -67,6 +69,8 @@ pub enum Failure {
         code: String,
         /// For people.
         message: String,
+        /// What it is about.
+        details: Details,
     },
 }
 
@@ -393,12 +397,16 @@ impl Stream {
         struct Inner {
             code: String,
             message: String,
+            #[serde(default)]
+            details: Details,
         }
         let (client, said, status) = (self.client.clone(), self.said.clone(), self.status);
         let kind = self.body.mime_type().unwrap_or("something nameless").to_owned();
         let text = self.text(1 << 20)?;
         Ok(match serde_json::from_str(&text) {
-            Ok(Envelope { error: Inner { code, message } }) => Failure::Api { status, code, message }.into(),
+            Ok(Envelope { error: Inner { code, message, details } }) => {
+                Failure::Api { status, code, message, details }.into()
+            }
             Err(_) => client.foreign(format!("{said} answered status {status} and {kind}")),
         })
     }

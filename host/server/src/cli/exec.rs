@@ -4,8 +4,8 @@ mod remote;
 use std::io;
 use std::process::ExitCode;
 
-use clap::Subcommand;
 use clap::builder::NonEmptyStringValueParser;
+use clap::{Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -83,6 +83,7 @@ enum Verb {
 Examples:
   vm-system exec repl S '1 + 1'
   echo 'console.log(1); 2' | vm-system exec repl S -
+  vm-system exec repl S 'let n: number = 41; n + 1' --language typescript
   vm-system exec repl S --interactive
   vm-system exec repl S 'work()' --async               prints the execution's id and does not wait
   vm-system exec repl S 'work()' --idempotency-key job-17        a repeat runs nothing again
@@ -99,8 +100,26 @@ struct Repl {
     /// Open a prompt on the session
     #[arg(long, short, conflicts_with_all = ["asynchronous", "idempotency_key"])]
     interactive: bool,
+    /// What the code is written in
+    #[arg(long, value_enum, default_value_t)]
+    language: Language,
     #[command(flatten)]
     how: How,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+enum Language {
+    #[default]
+    Javascript,
+    Typescript,
+}
+
+impl Language {
+    /// What is asked of the server. A server of before knows no languages, and needs to know of none for JavaScript.
+    fn asked(self) -> Option<Language> {
+        (self != Language::Javascript).then_some(self)
+    }
 }
 
 /// Run a file of a session's worktree
@@ -193,6 +212,8 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     input: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<Language>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     args: Option<&'a JsonObject>,
@@ -212,10 +233,13 @@ const EVENTS: Table = Table { columns: &[("Seq", 5), ("Timestamp", 20), ("Type",
 pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     let client = Client::new(globals)?;
     match args.verb {
-        Verb::Repl(args) if args.interactive => remote::converse(client, &args.session, args.how.queue, globals),
+        Verb::Repl(args) if args.interactive => {
+            remote::converse(client, &args.session, args.language, args.how.queue, globals)
+        }
         Verb::Repl(args) => {
             let code = code(args.code)?;
-            let body = Body { session_id: Some(&args.session), input: Some(&code), ..Body::default() };
+            let (session_id, language) = (Some(args.session.as_str()), args.language.asked());
+            let body = Body { session_id, input: Some(&code), language, ..Body::default() };
             execute(&client, "repl", body, &args.how)
         }
         Verb::RunFile(RunFile { session, path, given, how }) => {

@@ -9,7 +9,7 @@ use model::{ConsoleLevel, Exception, Value};
 use sandbox::{Mode, Outcome};
 use serde::Deserialize;
 
-use super::Body;
+use super::{Body, Language};
 use crate::cli::Globals;
 use crate::cli::client::{Client, Event, Execution, Failure};
 use crate::cli::interrupt::Interrupts;
@@ -17,11 +17,14 @@ use crate::cli::local::{self, Source};
 use crate::cli::printing::{self, Advice};
 use crate::cli::repl::{self, Command, Heap};
 
-/// The name that the server gives every piece of source.
-const SOURCE_NAME: &str = "<repl>";
-
 /// Opens a prompt on a session.
-pub fn converse(client: Client, session: &str, queue: bool, globals: &Globals) -> anyhow::Result<ExitCode> {
+pub(super) fn converse(
+    client: Client,
+    session: &str,
+    language: Language,
+    queue: bool,
+    globals: &Globals,
+) -> anyhow::Result<ExitCode> {
     #[derive(Deserialize)]
     struct Session {
         id: String,
@@ -43,6 +46,7 @@ pub fn converse(client: Client, session: &str, queue: bool, globals: &Globals) -
         id: session.id,
         template: session.vm_id,
         modules,
+        language,
         queue,
         interrupts,
         history_dir,
@@ -65,6 +69,7 @@ struct RemoteHeap {
     id: String,
     template: String,
     modules: Vec<String>,
+    language: Language,
     queue: bool,
     interrupts: Interrupts,
     history_dir: PathBuf,
@@ -75,7 +80,8 @@ impl Heap for RemoteHeap {
         if mode == Mode::Module {
             anyhow::bail!("a session of a server runs no ES modules from here: import it from its worktree");
         }
-        let body = Body { session_id: Some(&self.id), input: Some(&source.text), queue: self.queue, ..Body::default() };
+        let (session_id, language) = (Some(self.id.as_str()), self.language.asked());
+        let body = Body { session_id, input: Some(&source.text), language, queue: self.queue, ..Body::default() };
         let call = self.client.post(&["executions", "repl"]).json(&body)?.patient();
         let answer = call.header("Prefer", "respond-async").send()?;
         let execution: Execution = answer.parse()?;
@@ -85,8 +91,12 @@ impl Heap for RemoteHeap {
         outcome(&ended)
     }
 
+    /// The server gives every piece of source the same.
     fn name<'a>(&self, _source: &'a Source) -> &'a str {
-        SOURCE_NAME
+        match self.language {
+            Language::Javascript => "<repl>",
+            Language::Typescript => "<repl>.ts",
+        }
     }
 
     fn restart(&mut self) -> anyhow::Result<()> {
