@@ -196,6 +196,38 @@ fn a_umd_library_makes_its_global_and_can_be_required() {
     );
 }
 
+/// Editors are told of what libraries bring, of no console where there is none, and of `__ARGS__` as it is.
+#[test]
+fn declarations_of_a_template_have_its_libraries() {
+    let server = Server::start();
+    server.send("PUT", "/libraries/tiny-1.2.3", Some(UMD)).expect(200);
+    server.send("PUT", "/libraries/bad", Some("throw new Error('two\\nlines')")).expect(200);
+    let settings = json!({ "runtime": { "console": false } });
+    let template = |name: &str, libraries: &[&str], settings: &serde_json::Value| {
+        let body = json!({ "name": name, "modules": ["os"], "libraries": libraries, "settings": settings });
+        server.post("/templates", body).expect(201).json["id"].as_str().unwrap().to_owned()
+    };
+    let types = |id: &str| server.get(&format!("/templates/{id}/types")).expect(200).text;
+    let id = template("with", &["tiny"], &settings);
+    let told = types(&id);
+    let of = |name: &str| format!("/** Of the library tiny-1.2.3. */\n{name}\n");
+    for line in ["declare var Tiny: any;", "declare function require(name: \"tiny\"): any;\ndeclare module \"tiny\";"] {
+        assert!(told.contains(&of(line)), "{told}");
+    }
+    assert!(!told.contains("declare var console") && told.contains("declare var __ARGS__: any;"), "{told}");
+    let session = server.session(&id);
+    let script = "[typeof Tiny.twice, require('tiny') === Tiny, typeof console, __ARGS__, __ENV__].join()";
+    assert_eq!(server.value(&session, script), "function,true,undefined,,");
+    let told = types(&template("bad", &["bad"], &json!({})));
+    assert!(told.starts_with("// failed to load libraries: ") && told.contains("\n// lines"), "{told}");
+    assert!(told.contains("declare var console: Console;") && told.contains("declare module \"os\""), "{told}");
+    server.send("DELETE", "/libraries/tiny-1.2.3", None).expect(200);
+    assert!(types(&id).starts_with("// failed to load libraries: library tiny"), "{}", types(&id));
+    let ran =
+        run(&[], ("use.js", "console.log(__ARGS__, typeof __ENV__, Object.keys(globalThis).includes('__ARGS__'))"));
+    assert_eq!(ran.stdout, "undefined undefined false\n", "{ran:?}");
+}
+
 #[test]
 fn a_common_js_library_has_exports_of_its_own_and_a_global() {
     let library = "#!/usr/bin/env node\n'use strict';\nconst hidden = 1;\nif (!hidden) return;\nexports.plus = (a, b) => a + b + hidden - 1;

@@ -49,4 +49,4 @@ pub use services::{
 };
 pub use snapshot::{RestoreError, Snapshot};
 pub use turn::{Turn, Waiting};
-pub use typescript::{FunctionFacts, Stripped, SyntaxError, declarations_for, declarations_of, strip};
+pub use typescript::{FunctionFacts, Seen, Stripped, SyntaxError, declarations_for, declarations_of, strip};

@@ -3,8 +3,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use model::{CheckpointKind, Durability, ErrorCode, LibraryName, Limits, Payload, SessionId, Settings, TenantId};
-use sandbox::{Engine, Image, Library, Outcome, Ran, Recipe, RestoreError, Root, Sandbox, Services, Setup, Stop, Turn};
+use model::{
+    CheckpointKind, Durability, ErrorCode, LibraryName, Limits, ModuleName, Payload, SessionId, Settings, TenantId,
+};
+use sandbox::{
+    Engine, Image, Library, LibraryFacts, Outcome, Ran, Recipe, RestoreError, Root, Sandbox, Services, Setup, Stop,
+    Turn,
+};
 use store::{Chain, Recipe as StoredRecipe, Resumable, Retention, Store, WholeTemplate};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
@@ -137,6 +142,13 @@ impl Nursery {
 
     /// A heap of an image that has to be built, after those that were asked for before.
     pub(crate) async fn build(&self, recipe: Recipe, setup: Setup) -> Result<Sandbox, Fault> {
+        let image = self.built(recipe).await?;
+        let started = blocking(move || image.start(setup)).await?;
+        started.map_err(|error| self.start_fault(&error))
+    }
+
+    /// An image, built after those that were asked for before unless it is at hand by then.
+    async fn built(&self, recipe: Recipe) -> Result<Arc<Image>, Fault> {
         let hash = self.engine.image_hash(&recipe).map_err(|error| self.start_fault(&error))?;
         let asked = self.builds.ask(hash)?;
         let alone = asked.alone().await;
@@ -153,8 +165,26 @@ impl Nursery {
             (Err(error), _) => Err(error),
         };
         drop(alone);
-        let started = blocking(move || image?.start(setup)).await?;
-        started.map_err(|error| self.start_fault(&error))
+        image.map_err(|error| self.start_fault(&error))
+    }
+
+    /// What libraries bring to sessions that have these modules: known once the image is built.
+    pub(crate) async fn library_facts(
+        self: &Arc<Self>,
+        modules: Vec<ModuleName>,
+        names: Vec<LibraryName>,
+    ) -> Result<Vec<LibraryFacts>, Fault> {
+        let nursery = Arc::clone(self);
+        let look = move || -> Result<_, Fault> {
+            let recipe = Recipe { modules, libraries: nursery.libraries(&names)? };
+            let image = nursery.engine.image_at_hand(&recipe).map_err(|error| nursery.start_fault(&error))?;
+            Ok((image, recipe))
+        };
+        let image = match blocking(look).await?? {
+            (Some(image), _) => image,
+            (None, recipe) => self.built(recipe).await?,
+        };
+        Ok(image.facts().libraries.clone())
     }
 
     pub(crate) fn libraries(&self, names: &[LibraryName]) -> Result<Vec<Library>, Fault> {

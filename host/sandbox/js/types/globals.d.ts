@@ -1,7 +1,7 @@
-/** The arguments of the file that runs, as the request gave them. */
-declare const __ARGS__: any;
-/** The environment of the file that runs, as the request gave it. */
-declare const __ENV__: any;
+/** The arguments of the file that ran last, as `run-file` gave them: an object, or null; `undefined` before there was one. */
+declare var __ARGS__: any;
+/** Its environment, likewise. */
+declare var __ENV__: any;
 
 // The web's globals in every session, for programs compiled with lib: ["es2023"].
 

@@ -20,6 +20,10 @@
   };
   defineProperty(require, "name", { value: "require" });
   defineProperty(globalThis, "require", { value: require, writable: true, configurable: true, enumerable: false });
+  // What a request gives a file; there for scripts that were given nothing, too.
+  for (const name of ["__ARGS__", "__ENV__"]) {
+    defineProperty(globalThis, name, { value: undefined, writable: true, configurable: true, enumerable: false });
+  }
   delete globalThis.__imports;
   delete globalThis.__parameters;
   const { freeze } = Object;

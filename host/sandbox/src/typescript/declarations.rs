@@ -1,14 +1,19 @@
 //! What JavaScript is told of a module beyond its imports, derived from its WIT so that it can't drift: TypeScript
 //! declarations, and the names of parameters for errors.
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use heck::{ToLowerCamelCase, ToUpperCamelCase};
 use wit_parser::{Function, Resolve, Type, TypeDefKind, TypeId};
 
+use crate::image::LibraryFacts;
 use crate::modules::{Interface, Module};
 
 /// Of every session's globals beyond the language's own.
 const GLOBALS: &str = include_str!("../../js/types/globals.d.ts");
+
+/// Which of them settings can take away.
+const CONSOLE: &str = "declare var console: Console;\n";
 
 /// The declarations of what `require(module.name)` answers.
 pub(crate) fn declarations(module: &Module) -> String {
@@ -88,7 +93,8 @@ pub struct FunctionFacts {
 pub(crate) fn functions(declarations: &str) -> Vec<FunctionFacts> {
     let (mut found, mut docs) = (Vec::new(), Vec::<&str>::new());
     let (mut in_docs, mut own) = (false, true);
-    for line in declarations.lines().map(str::trim) {
+    let mut lines = declarations.lines().map(str::trim);
+    while let Some(line) = lines.next() {
         // The second block only says that `node:NAME` is the same.
         own &= !line.starts_with("declare module \"node:");
         if in_docs || line.starts_with("/**") {
@@ -101,6 +107,12 @@ pub(crate) fn functions(declarations: &str) -> Vec<FunctionFacts> {
         }
         let function = line.strip_prefix("export function ").or_else(|| line.strip_prefix("export async function "));
         if let Some(function) = function.filter(|_| own) {
+            let mut function = function.to_owned();
+            while !function.ends_with(';')
+                && let Some(more) = lines.next()
+            {
+                continue_signature(&mut function, more);
+            }
             let at = function.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).unwrap_or(function.len());
             let (name, signature) = function.split_at(at);
             found.push(FunctionFacts {
@@ -114,18 +126,47 @@ pub(crate) fn functions(declarations: &str) -> Vec<FunctionFacts> {
     found
 }
 
-/// What editors are told of a session that has these modules: the globals, and each module under both of its names.
-pub fn declarations_for(modules: &[&Module]) -> String {
+/// Adds the next line of a signature, as it would stand on one.
+fn continue_signature(signature: &mut String, more: &str) {
+    if more.starts_with(')') && signature.ends_with(',') {
+        signature.pop();
+    }
+    if !more.starts_with(')') && !signature.ends_with('(') {
+        signature.push(' ');
+    }
+    signature.push_str(more);
+}
+
+/// What a session sees beyond the language.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// Native modules.
+    pub modules: &'a [&'a Module],
+    /// What its image's libraries brought.
+    pub libraries: &'a [LibraryFacts],
+    /// Whether there is a `console`.
+    pub console: bool,
+}
+
+/// What editors are told of a session: the globals, each module under both of its names, and libraries without their types,
+/// which nobody knows.
+pub fn declarations_for(seen: Seen<'_>) -> String {
+    let Seen { modules, libraries, console } = seen;
     let mut out = String::from(
         "// What sessions of this template see. For `tsc` and editors: \"lib\": [\"es2024\"], \"types\": [].\n\n",
     );
-    out.push_str(GLOBALS);
-    if modules.is_empty() {
+    match console {
+        true => out.push_str(GLOBALS),
+        false => out.push_str(&GLOBALS.replace(CONSOLE, "")),
+    }
+    if modules.is_empty() && libraries.is_empty() {
         out.push_str("/** This template lists no modules. */\ndeclare function require(name: never): never;\n");
     }
+    let mut required = BTreeSet::new();
     for module in modules {
         let bodies = bodies(module);
         for (name, body) in &bodies {
+            required.insert((*name).to_owned());
             let default = if exports(body, "default") { ".default" } else { "" };
             let answer = format!("typeof import(\"{name}\"){default}");
             out.push_str(&format!("declare function require(name: \"{name}\" | \"node:{name}\"): {answer};\n"));
@@ -140,11 +181,47 @@ pub fn declarations_for(modules: &[&Module]) -> String {
             }
         }
     }
+    for library in libraries {
+        add_library(&mut out, library, &mut required);
+    }
     for module in modules {
         out.push('\n');
         out.push_str(&declarations(module));
     }
     out
+}
+
+/// `required`: what `require` answers already; a native module goes before a library of its name.
+fn add_library(out: &mut String, library: &LibraryFacts, required: &mut BTreeSet<String>) {
+    let about = format!("/** Of the library {}. */", library.name.replace("*/", "* /"));
+    for name in library.names.iter().filter(|name| required.insert((*name).clone())) {
+        out.push_str(&format!("{about}\ndeclare function require(name: {name:?}): any;\ndeclare module {name:?};\n"));
+    }
+    for name in library.globals.iter().filter(|name| is_variable(name)) {
+        if !is_declared(out, name) {
+            out.push_str(&format!("{about}\ndeclare var {name}: any;\n"));
+        }
+    }
+}
+
+/// Whether scripts can name a property of the global object just so.
+fn is_variable(name: &str) -> bool {
+    const WORDS: &str = " await break case catch class const continue debugger default delete do else enum export extends false \
+                         finally for function if import in instanceof new null return super switch this throw true try typeof \
+                         var void while with yield let static ";
+    let of_names = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
+    name.chars().all(of_names)
+        && name.chars().next().is_some_and(|c| !c.is_ascii_digit())
+        && !WORDS.contains(&format!(" {name} "))
+}
+
+/// Whether there is a value of that name: a second declaration of it would have to be of the same type.
+fn is_declared(declarations: &str, name: &str) -> bool {
+    let kinds = ["declare var ", "declare const ", "declare function ", "declare class "];
+    declarations.lines().filter_map(|line| kinds.iter().find_map(|kind| line.strip_prefix(kind))).any(|rest| {
+        rest.strip_prefix(name)
+            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$'))
+    })
 }
 
 /// The names of each function's parameters, as a JavaScript object without a prototype.
@@ -251,6 +328,7 @@ fn definition(resolve: &Resolve, id: TypeId) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::modules::ALL;
 
     #[test]
@@ -260,5 +338,41 @@ mod tests {
             assert!(dts.contains(&format!("declare module \"{}\"", module.name)), "{dts}");
             assert!(dts.contains("export "), "{dts}");
         }
+    }
+    #[test]
+    fn signatures_are_whole() {
+        let told = "export function a(x: string): void;\nexport function b(\n  x: { y: number; z: 1 },\n  more?: string,\n): void;\n";
+        let found: Vec<_> = functions(told).into_iter().map(|found| found.name + &found.signature).collect();
+        assert_eq!(found, ["a(x: string): void", "b(x: { y: number; z: 1 }, more?: string): void"]);
+        for module in ALL {
+            for FunctionFacts { name, signature, .. } in module.functions() {
+                let count = |c: char| signature.matches(c).count();
+                assert!(count('(') > 0 && count('(') == count(')') && count('{') == count('}'), "{name}{signature}");
+                assert!(!signature.contains('\n') && signature.contains(':'), "{name}{signature}");
+            }
+        }
+    }
+
+    #[test]
+    fn libraries_are_declared_once_and_only_by_names_that_scripts_can_write() {
+        let library = |name: &str, globals: &[&str]| LibraryFacts {
+            name: name.to_owned(),
+            format: crate::image::Format::Script,
+            names: vec![name.to_owned(), "os".to_owned()],
+            globals: globals.iter().map(|&name| name.to_owned()).collect(),
+            exports: Vec::new(),
+            empty: false,
+        };
+        let libraries = [library("a-1", &["_", "class", "no-name", "URL", "$2", "consoles"]), library("b", &["_"])];
+        let modules: Vec<&Module> = ALL.iter().copied().filter(|module| module.name == "os").collect();
+        let told = declarations_for(Seen { modules: &modules, libraries: &libraries, console: false });
+        let count = |text: &str| told.matches(text).count();
+        let declared =
+            ["declare var _: any", "declare var $2: any", "declare var consoles: any", "declare module \"a-1\";"];
+        assert_eq!(declared.map(count), [1; 4], "{told}");
+        let not =
+            [": any;\ndeclare module \"os\";", "var class", "no-name", "declare var URL: any", "declare var console:"];
+        assert_eq!(not.map(count), [0; 5], "{told}");
+        assert!(GLOBALS.contains(CONSOLE));
     }
 }

@@ -2,7 +2,7 @@
 mod declarations;
 mod strip;
 
-pub use declarations::{FunctionFacts, declarations_for};
+pub use declarations::{FunctionFacts, Seen, declarations_for};
 pub(crate) use declarations::{declarations, functions, parameters};
 pub use strip::{Stripped, SyntaxError, declarations_of, strip};
 pub(crate) use strip::{cache_in, is_typescript_name, prepare, strip_line, strip_metered};

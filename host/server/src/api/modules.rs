@@ -96,8 +96,9 @@ pub(super) async fn types(State(app): State<Arc<App>>, PathName(name): PathName)
     Ok(declarations(find(&app, &name)?.dts()))
 }
 
-/// `GET /templates/{id}/types`: everything that a session of the template can see. A module that this build has no more
-/// is left out; its sessions don't start.
+/// `GET /templates/{id}/types`: everything that a session of the template can see. What libraries bring is known once they
+/// were evaluated, so the image is built if need be. A module that this build has no more is left out, and libraries that
+/// are not there or fail stand as a comment: sessions don't start.
 pub(super) async fn of_template(
     State(app): State<Arc<App>>,
     Tenant(tenant): Tenant,
@@ -105,8 +106,22 @@ pub(super) async fn of_template(
 ) -> Answer {
     let whole = app.store.whole_template(tenant, id).await?.ok_or_else(|| Fault::template_not_found(id))?;
     let registry = app.engine.registry();
-    let modules = whole.template.exposed_modules.iter().filter_map(|name| registry.look_up(name.as_str()).ok());
-    Ok(declarations(sandbox::declarations_for(&modules.collect::<Vec<_>>())))
+    let names = whole.template.exposed_modules.iter().filter(|name| registry.look_up(name.as_str()).is_ok());
+    let names: Vec<_> = names.cloned().collect();
+    let modules: Vec<_> = names.iter().filter_map(|name| registry.look_up(name.as_str()).ok()).collect();
+    let (mut libraries, mut lacking) = (Vec::new(), String::new());
+    if !whole.template.libraries.is_empty() {
+        match app.registry.shared.nursery.library_facts(names, whole.template.libraries.clone()).await {
+            Ok(facts) => libraries = facts,
+            Err(fault) if matches!(fault.code, ErrorCode::LibraryNotFound | ErrorCode::LibraryFailed) => {
+                lacking = fault.message.lines().map(|line| format!("// {line}\n")).collect();
+            }
+            Err(fault) => return Err(fault.with("template_id", id)),
+        }
+    }
+    let console = whole.settings.runtime.console;
+    let text = sandbox::declarations_for(sandbox::Seen { modules: &modules, libraries: &libraries, console });
+    Ok(declarations(lacking + &text))
 }
 
 fn declarations(text: String) -> Response {
