@@ -60,3 +60,26 @@ clearTimeout(timer);
 for await (const chunk of ReadableStream.from([1]).pipeThrough(new TransformStream<number, string>())) console.log(chunk.length);
 crypto.getRandomValues(new Uint8Array(new TextEncoder().encode(btoa(crypto.randomUUID()))));
 console.log(__ARGS__, __ENV__);
+
+// Types that the caller knows.
+interface User { id: number; name: string }
+class Typed extends EventEmitter<{ data: [text: string, size: number]; end: [] }> {}
+const typed = new Typed().on('data', (text, size) => text.slice(size)).once('error', (error) => console.log(error));
+typed.emit('data', 'x', 1) && typed.emit('end');
+// @ts-expect-error there is no such event
+typed.on('dta', () => {});
+// @ts-expect-error its arguments are others
+typed.emit('data', 1);
+const [answered] = await once(typed, 'data');
+const database = require('database'), kv = require('kv'), csv = require('csv');
+const names: string[] = database.query<User>('select 1').map((user) => user.name.slice(user.id));
+const plain: string | number | bigint | Uint8Array | null | undefined = database.query('select 1')[0]?.a;
+const kept = database.open(':memory:').prepare<User>('select 1'), user: User | undefined = kept.get(1);
+const ids: number[] = [...kept.iterate()].map((user) => user.id), other: { a: 1 }[] = kept.all<{ a: 1 }>();
+for await (const { id } of database.promises.iterate<User>('select 1')) console.log(id, answered, plain, user, other, ids, names);
+const stored: User | undefined = await kv.get<User>('x'), version: number | undefined = (await kv.getEntry<User>('x'))?.value.id;
+for await (const { value } of kv.entries<User>()) console.log(value.name, stored?.name, version, (await kv.get('y')).anything);
+const cells: string[][] = csv.parse('1,2'), cast: number = csv.parse('1,2', { cast: true })[0]?.[0] + 1;
+const records: Record<string, any>[] = csv.parse('a', { columns: true, cast: (text) => Number(text) });
+const digest: ArrayBuffer = await crypto.subtle.digest('SHA-256', new Uint8Array(cells.length + cast + records.length));
+console.log(digest.byteLength);

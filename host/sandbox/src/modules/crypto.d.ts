@@ -108,3 +108,9 @@ export const webcrypto: {
   readonly getRandomValues: typeof getRandomValues;
   readonly randomUUID: typeof randomUUID;
 };
+global {
+  interface Crypto {
+    /** Of the module `crypto`. */
+    readonly subtle: typeof subtle;
+  }
+}

@@ -1,3 +1,5 @@
+/** What a field is to be. */
+export type Cast = (text: string, context: { column: string | number; row: number }) => unknown;
 /** How values are written: one character of ASCII each. */
 export interface Dialect {
   delimiter?: string;
@@ -15,7 +17,7 @@ export interface ParseOptions extends Dialect {
   /** Rows may differ in length. */
   relaxColumnCount?: boolean;
   /** Numbers and booleans as what they are; or a function of its own. */
-  cast?: boolean | ((text: string, context: { column: string | number; row: number }) => unknown);
+  cast?: boolean | Cast;
 }
 export interface StringifyOptions extends Dialect {
   /** Which fields of objects, in which order: those of the first one unless it is said. */
@@ -28,6 +30,8 @@ export interface StringifyOptions extends Dialect {
 }
 /** Rows of a text; empty lines are none. */
 export function parse(text: string, options: ParseOptions & ({ columns: true | string[] } | { header: true })): Record<string, any>[];
-export function parse(text: string, options?: ParseOptions): string[][];
+export function parse(text: string, options: ParseOptions & { cast: true | Cast; columns?: false; header?: false }): any[][];
+export function parse(text: string, options?: ParseOptions & { cast?: false; columns?: false; header?: false }): string[][];
+export function parse(text: string, options?: ParseOptions): any[];
 /** Text of rows: arrays, or objects. */
 export function stringify(rows: readonly (readonly unknown[] | object)[], options?: StringifyOptions): string;
