@@ -7,8 +7,9 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, WasmList, WasmStr};
 
 use crate::host::Host;
+use crate::importers::Import;
 use crate::limits::{Verdict, host_text_bytes};
-use crate::resolve;
+use crate::resolve::{self, Missing};
 use crate::tickets::Checkpointed;
 use crate::typescript;
 
@@ -135,15 +136,27 @@ fn load_module(host: &mut Host, name: &str) -> Result<String, String> {
     }
     let Some(root) = &host.root else { return Err(invalid("the session has no root")) };
     let max = host_text_bytes(host.meter.limits().mem_mb);
-    match resolve::read(root, &host.resolver, name, max) {
+    let import = host.importers.of(name);
+    let placed = matches!(import, Import::OfFile(_) | Import::Exact);
+    match resolve::read(root, &host.resolver, name, placed, max) {
         Ok((path, bytes)) => {
             let text = String::from_utf8(bytes).map_err(|_| format!("Module \"{shown}\" is not UTF-8"))?;
-            if path != name && resolve::read(root, &host.resolver, &path, max).is_ok_and(|(found, _)| found == path) {
+            if path != name {
+                host.importers.add_exact(&path);
                 return Ok(alias(&path, &text));
             }
+            host.importers.add(&path, &text, true);
             file_module(host, &path, text).map_err(|why| format!("Module \"{shown}\" {why}"))
         }
-        Err(why) => Err(invalid(&format!("as a file: {why}"))),
+        Err(why) => Err(match (import, why) {
+            (Import::OfFile(by) | Import::Other(by), Missing::Absent(_)) => {
+                format!("Cannot find module \"{shown}\": there is no such file (imported by {by})")
+            }
+            (Import::OfFile(by) | Import::Other(by), Missing::Other(why)) => {
+                format!("Cannot read module \"{shown}\": {why} (imported by {by})")
+            }
+            (_, why) => invalid(&format!("as a file: {}", why.why())),
+        }),
     }
 }
 

@@ -11,6 +11,7 @@ mod error;
 mod host;
 mod image;
 mod images;
+mod importers;
 mod library;
 mod limits;
 mod machine;

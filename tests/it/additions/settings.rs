@@ -146,3 +146,59 @@ fn where_imports_look() {
         assert_eq!(server.value(&session, &script), found, "{settings} {name}");
     }
 }
+
+/// A relative import is relative to the file that it stands in, whatever the roots are; a file is one module.
+#[test]
+fn relative_imports_are_relative_to_their_file() {
+    let server = Server::start();
+    let file = |path: &str, text: &str| {
+        let file = server.directory.join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    };
+    file(
+        "src/main.mjs",
+        "import { w } from './one.mjs'; import { w as bare } from 'src/two.mjs';\nglobalThis.found = [w, bare];",
+    );
+    for path in ["src/one.mjs", "lib2/src/one.mjs", "src/two.mjs", "lib2/src/two.mjs", "top.mjs", "lib2/top.mjs"] {
+        file(path, &format!("export const w = '{path}'"));
+    }
+    file("up.mjs", "const n = 'top'; globalThis.up = (await import(`./${n}.mjs`)).w;");
+    let session = server.session(&made(&server, json!({ "resolver": { "roots": ["lib2", "."] } })));
+    let run = |session: &str, path: &str| {
+        let body = json!({ "session_id": session, "path": path });
+        server.post("/executions/run-file", body).expect(201).json
+    };
+    assert_eq!(run(&session, "src/main.mjs")["status"], "ok");
+    assert_eq!(server.value(&session, "found.join()"), "src/one.mjs,lib2/src/two.mjs");
+    assert_eq!(run(&session, "up.mjs")["status"], "ok");
+    assert_eq!(server.value(&session, "up"), "top.mjs");
+
+    file("shared.mjs", "globalThis.times = (globalThis.times ?? 0) + 1; export const o = {};");
+    file("lib/a.mjs", "export { o } from '../shared.mjs';");
+    file(
+        "same.mjs",
+        "import { o } from './shared.mjs'; import { o as p } from './lib/../shared.mjs'; import { o as q } from './lib//a.mjs';
+         import { o as r } from './lib/./a.mjs'; globalThis.same = [o === p, p === q, q === r, times].join();",
+    );
+    let session = server.session(&made(&server, json!({})));
+    assert_eq!(run(&session, "same.mjs")["status"], "ok");
+    assert_eq!(server.value(&session, "same"), "true,true,true,1");
+
+    // Who imports what is not there.
+    file("m2.mjs", "import './lib/m1.mjs';");
+    file("lib/m1.mjs", "import './missing.mjs';");
+    file("dir.mjs", "import './lib';");
+    let message = |ran: serde_json::Value| ran["error"]["message"].as_str().unwrap().to_owned();
+    let missing = "Cannot find module \"lib/missing.mjs\": there is no such file (imported by lib/m1.mjs)";
+    assert!(message(run(&session, "m2.mjs")).contains(missing), "{}", message(run(&session, "m2.mjs")));
+    let unread = message(run(&session, "dir.mjs"));
+    assert!(
+        unread.contains("Cannot read module \"lib\": EISDIR") && unread.ends_with("(imported by dir.mjs)"),
+        "{unread}"
+    );
+    let typed = message(server.eval(&session, "await import('/nope.mjs')"));
+    assert!(typed.contains("Cannot find module \"/nope.mjs\"") && typed.contains("imported by <repl>"), "{typed}");
+    let bare = message(server.eval(&session, "await import('nope')"));
+    assert!(bare.contains("Invalid module \"nope\": this template lists no modules, and as a file: ENOENT"), "{bare}");
+}
