@@ -128,7 +128,7 @@ impl Module {
     /// Checks a template's `config` for this module; the text says what is wrong.
     pub fn check_grant(&self, config: &str) -> Result<(), String> {
         let (_, own) = split_grant(config)?;
-        (self.check_grant)(&own)
+        (self.check_grant)(&own).map_err(with_audit)
     }
 
     /// TypeScript declarations of what `require` answers.
@@ -164,9 +164,38 @@ pub(crate) fn split_grant(config: &str) -> Result<(bool, String), String> {
     Ok((audit, serde_json::Value::Object(fields).to_string()))
 }
 
-/// Reads a grant, without `audit`, as a module's type.
+/// Reads a grant, without `audit`, as a module's type. An error begins with the field that is wrong.
 pub(crate) fn read_grant<G: DeserializeOwned>(config: &str) -> Result<G, String> {
-    serde_json::from_str(config).map_err(|error| error.to_string())
+    // By way of a value: a text's errors tell lines and columns, which nobody sees.
+    let value: serde_json::Value = serde_json::from_str(config).map_err(|error| error.to_string())?;
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().clone();
+        let inside = path.iter().len() > 1;
+        let why = error.into_inner().to_string();
+        // An unknown field is named already.
+        if why.starts_with(UNKNOWN) && !inside { why } else { format!("{path}: {why}") }
+    })
+}
+
+/// How serde begins where a field is none of a grant's.
+const UNKNOWN: &str = "unknown field `";
+
+/// Adds `audit` to the fields that would be expected: every grant may have it, and no module sees it.
+fn with_audit(why: String) -> String {
+    if !why.starts_with(UNKNOWN) {
+        return why;
+    }
+    if let Some((field, _)) = why.rsplit_once(", there are no fields") {
+        return format!("{field}, expected `audit`");
+    }
+    match why.rsplit_once(", expected ") {
+        Some((_, expected)) if expected.starts_with("one of ") => format!("{why}, `audit`"),
+        Some((field, expected)) => match expected.split_once(" or ") {
+            Some((first, second)) => format!("{field}, expected one of {first}, {second}, `audit`"),
+            None => format!("{why} or `audit`"),
+        },
+        None => why,
+    }
 }
 
 /// For [`Module`]'s `check_grant`: the grant is a `G`.
@@ -313,5 +342,41 @@ pub(crate) fn check(grants: &[model::Grant]) -> Result<(), Error> {
 impl std::fmt::Debug for Module {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Module({} {})", self.name, self.version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_grant_names_the_field() {
+        let why = |module: &str, config: &str| {
+            let module = ALL.iter().find(|known| known.name == module).unwrap();
+            module.check_grant(config).unwrap_err()
+        };
+        for (module, config, expected) in [
+            ("kv", r#"{"access":1}"#, "access: invalid type: integer `1`"),
+            ("kv", r#"{"access":"rw"}"#, "access: unknown variant `rw`, expected `read-write` or `read-only`"),
+            ("kv", r#"{"quota_kb":"1"}"#, "quota_kb: invalid type: string \"1\", expected u32"),
+            ("kv", r#"{"quota_kb":-1,"audit":true}"#, "quota_kb: invalid value: integer `-1`"),
+            ("fs", r#"{"access":1}"#, "access: invalid type"),
+            ("fetch", r#"{"origins":[1]}"#, "origins[0]: invalid type"),
+            (
+                "kv",
+                r#"{"acces":1}"#,
+                "unknown field `acces`, expected one of `namespace`, `access`, `quota_kb`, `audit`",
+            ),
+            ("env", r#"{"value":1}"#, "unknown field `value`, expected one of `values`, `names`, `audit`"),
+            ("os", r#"{"x":1}"#, "unknown field `x`, expected `audit`"),
+            ("os", r#"{"audit":1}"#, "audit: 1 is no boolean"),
+        ] {
+            let why = why(module, config);
+            assert!(why.starts_with(expected), "{module} {config}: {why}");
+        }
+        assert_eq!(
+            with_audit("unknown field `x`, expected `a`".to_owned()),
+            "unknown field `x`, expected `a` or `audit`"
+        );
     }
 }
