@@ -3,7 +3,7 @@ use crate::exception::Exception;
 use crate::js::{self, JSContext, Raw, Value};
 use crate::memory::{Block, CText};
 use crate::render::{self, Rendered, Rendering};
-use crate::{host, import_meta, interrupt, jobs, session, tickets};
+use crate::{host, import_meta, interrupt, jobs, session, specifier, tickets};
 use core::cell::RefCell;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use javy::quickjs::qjs;
@@ -246,8 +246,9 @@ fn follow(value: &Value) -> Result<Value, Unsettled> {
 }
 
 pub fn install() {
-    // SAFETY: a live runtime and a plain function; names are resolved the engine's way.
-    unsafe { qjs::JS_SetModuleLoaderFunc(js::runtime(), None, Some(load_module), core::ptr::null_mut()) };
+    let (runtime, nothing) = (js::runtime(), core::ptr::null_mut());
+    // SAFETY: a live runtime and plain functions.
+    unsafe { qjs::JS_SetModuleLoaderFunc(runtime, Some(specifier::normalize), Some(load_module), nothing) };
 }
 
 /// Asks the host for a module's source.
@@ -265,10 +266,13 @@ unsafe extern "C" fn load_module(
 }
 
 fn compile_module(name: &CStr) -> js::Result<Raw> {
-    let source = match host::load_module(name.to_bytes()) {
+    let (placed, importer) = specifier::asked(name.to_bytes());
+    let asked = if placed { [b"./", name.to_bytes()].concat() } else { name.to_bytes().to_vec() };
+    let source = match host::load_module(&asked) {
         Ok(source) => source.into_c_text().ok_or_else(js::throw_out_of_memory)?,
         Err(reason) => {
-            return Err(js::throw_reference_error(core::str::from_utf8(reason.bytes()).unwrap_or("no such module")));
+            let by = importer.map(|by| format!(" (imported by {})", String::from_utf8_lossy(&by))).unwrap_or_default();
+            return Err(js::throw_reference_error(&(String::from_utf8_lossy(reason.bytes()) + by.as_str())));
         }
     };
     // SAFETY: the source ends with NUL and outlives the call.

@@ -1,6 +1,6 @@
 //! `import.meta` of the worktree's modules, whose root is `/` to scripts.
 use crate::js::{self, Raw, Value};
-use crate::session;
+use crate::{session, specifier};
 use javy::quickjs::qjs;
 
 /// Gives a module that was compiled and not yet run its `dirname`, `filename` and `url`. `name` is its path beneath the
@@ -11,7 +11,7 @@ pub fn describe(module: Raw, name: &[u8]) -> js::Result<()> {
     }
     // SAFETY: a module, which the context keeps.
     let meta = Value::checked(unsafe { qjs::JS_GetImportMeta(js::context(), js::address(module).cast()) })?;
-    let path = absolute(name);
+    let path = [b"/", specifier::normal(name).as_slice()].concat();
     let parent = match path.iter().rposition(|byte| *byte == b'/') {
         None | Some(0) => b"/",
         Some(end) => &path[..end],
@@ -19,22 +19,6 @@ pub fn describe(module: Raw, name: &[u8]) -> js::Result<()> {
     meta.define(js::atom(b"dirname")?, Value::string(parent)?)?;
     meta.define(js::atom(b"filename")?, Value::string(&path)?)?;
     meta.define(js::atom(b"url")?, Value::string(&url(&path))?)
-}
-
-/// The path from the root, without steps that lead nowhere.
-fn absolute(name: &[u8]) -> Vec<u8> {
-    let mut path = Vec::with_capacity(name.len() + 1);
-    for part in name.split(|byte| *byte == b'/') {
-        match part {
-            b"" | b"." => {}
-            b".." => path.truncate(path.iter().rposition(|byte| *byte == b'/').unwrap_or(0)),
-            part => {
-                path.push(b'/');
-                path.extend_from_slice(part);
-            }
-        }
-    }
-    path
 }
 
 /// Percent-encoded as Node's `pathToFileURL` does.

@@ -21,6 +21,7 @@ mod lower;
 mod memory;
 mod render;
 mod session;
+mod specifier;
 mod text;
 mod tickets;
 mod web;

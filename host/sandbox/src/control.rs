@@ -7,7 +7,6 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, WasmList, WasmStr};
 
 use crate::host::Host;
-use crate::importers::Import;
 use crate::limits::{Verdict, host_text_bytes};
 use crate::resolve::{self, Missing};
 use crate::tickets::Checkpointed;
@@ -110,11 +109,13 @@ pub(crate) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
 /// The source of an ES module: a listed native module or library, or a file beneath the session's root. While an image is
 /// built, a file of the library that is being evaluated.
 fn load_module(host: &mut Host, name: &str) -> Result<String, String> {
+    // So the guest names what is where it says, relative to who imports it.
+    let (name, placed) = name.strip_prefix("./").map_or((name, false), |name| (name, true));
     if let Some(source) = host.package.get(name) {
         return Ok(source.to_string());
     }
     let native = name.strip_prefix("node:").unwrap_or(name);
-    if let Some(names) = host.exports.get(native) {
+    if let Some(names) = host.exports.get(native).filter(|_| !placed) {
         // The default of an ES module, or of one that was made into CommonJS, is its own. Names are exported by another
         // name, for they may be words that no variable can have.
         let mut source = format!(
@@ -136,36 +137,32 @@ fn load_module(host: &mut Host, name: &str) -> Result<String, String> {
     }
     let Some(root) = &host.root else { return Err(invalid("the session has no root")) };
     let max = host_text_bytes(host.meter.limits().mem_mb);
-    let import = host.importers.of(name);
-    let placed = matches!(import, Import::OfFile(_) | Import::Exact);
     match resolve::read(root, &host.resolver, name, placed, max) {
         Ok((path, bytes)) => {
             let text = String::from_utf8(bytes).map_err(|_| format!("Module \"{shown}\" is not UTF-8"))?;
             if path != name {
-                host.importers.add_exact(&path);
-                return Ok(alias(&path, &text));
+                // Only the end differs.
+                let beside = placed.then(|| format!("./{}", path.rsplit('/').next().unwrap_or(&path)));
+                return Ok(alias(&path, &beside.unwrap_or_else(|| path.clone()), &text));
             }
-            host.importers.add(&path, &text, true);
             file_module(host, &path, text).map_err(|why| format!("Module \"{shown}\" {why}"))
         }
-        Err(why) => Err(match (import, why) {
-            (Import::OfFile(by) | Import::Other(by), Missing::Absent(_)) => {
-                format!("Cannot find module \"{shown}\": there is no such file (imported by {by})")
-            }
-            (Import::OfFile(by) | Import::Other(by), Missing::Other(why)) => {
-                format!("Cannot read module \"{shown}\": {why} (imported by {by})")
-            }
-            (_, why) => invalid(&format!("as a file: {}", why.why())),
-        }),
+        Err(Missing::Absent(_)) if placed || name.starts_with('/') => {
+            Err(format!("Cannot find module \"{shown}\": there is no such file"))
+        }
+        Err(Missing::Other(why)) if placed || name.starts_with('/') => {
+            Err(format!("Cannot read module \"{shown}\": {why}"))
+        }
+        Err(why) => Err(invalid(&format!("as a file: {}", why.why()))),
     }
 }
 
 /// A module under another name than its file's: the same instance, and stack traces name the file.
-fn alias(path: &str, text: &str) -> String {
-    let mut source = format!("export * from {path:?};");
+fn alias(path: &str, specifier: &str, text: &str) -> String {
+    let mut source = format!("export * from {specifier:?};");
     // Whether there is a default is the engine's to know; without the word there is none.
     if text.contains("default") || path.ends_with(".json") {
-        source.push_str(&format!("import * as all from {path:?}; export default all.default;"));
+        source.push_str(&format!("import * as all from {specifier:?}; export default all.default;"));
     }
     source
 }

@@ -8,12 +8,11 @@ use model::{ConsoleLevel, Grant, HostCall, Resolver, Settings};
 use tokio::runtime::Handle;
 
 use crate::error::Error;
-use crate::importers::Importers;
 use crate::limits::{MemoryLimiter, Meter, Stop};
 use crate::modules::fs::Buffers;
 use crate::modules::{self, Failure, Kept, Module, State};
 use crate::root::Root;
-use crate::sandbox::{Event, Events, Mode, ModuleUsage, Script, Setup};
+use crate::sandbox::{Event, Events, ModuleUsage, Setup};
 use crate::services::{Policy, Services};
 use crate::snapshot::SnapshotKey;
 use crate::tickets::Tickets;
@@ -37,8 +36,6 @@ pub(crate) struct Host {
     pub(crate) memory: MemoryLimiter,
     pub(crate) root: Option<Root>,
     pub(crate) resolver: Resolver,
-    /// What the sources that it has run and imported import.
-    pub(crate) importers: Importers,
     /// `import` and `import()` work.
     pub(crate) esm: bool,
     /// Scripts have a `console`.
@@ -91,7 +88,6 @@ impl Host {
             memory: MemoryLimiter { bytes_max, bytes: 0, refused_at_start: false },
             root,
             resolver,
-            importers: Importers::default(),
             esm: switches.esm,
             console_wanted: switches.console,
             // What a script's own heap has room for can always be given; each once.
@@ -116,15 +112,6 @@ impl Host {
         self.usage.clear();
         self.tickets.begin_run();
         self.events = events;
-    }
-
-    /// Remembers what a source that is about to run imports.
-    pub(crate) fn begins_source(&mut self, script: &Script<'_>) {
-        if self.esm && self.root.is_some() {
-            // What is typed has a name, but lies nowhere.
-            let is_file = script.mode != Mode::Repl && !script.name.starts_with(['<', '[']);
-            self.importers.add(script.name, script.source, is_file);
-        }
     }
 
     /// Ends a run: whoever listened hears no more.

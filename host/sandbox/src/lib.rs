@@ -11,7 +11,6 @@ mod error;
 mod host;
 mod image;
 mod images;
-mod importers;
 mod library;
 mod limits;
 mod machine;

@@ -1,8 +1,8 @@
-//! Where `import` of a file looks, by the template's `resolver` settings. The names come from the guest already joined
-//! with the importing file's directory, so all of them are relative to the worktree or begin with a slash. Roots are for bare names, and for input that is no file.
+//! Where `import` of a file looks, by the template's `resolver` settings. The names come from the guest, joined with the
+//! importing file's directory, so all of them are relative to the worktree or begin with a slash. Roots are for bare names, for
+//! those with a slash in front, and for input that is no file.
 use model::Resolver;
 
-use crate::importers::normal;
 use crate::root::{PathError, Root};
 
 /// Why a file can't be imported.
@@ -55,7 +55,7 @@ pub(crate) fn read(
 }
 
 fn candidates(resolver: &Resolver, name: &str, placed: bool) -> impl Iterator<Item = String> {
-    let beneath = normal(name).trim_start_matches('/').to_owned();
+    let beneath = name.trim_start_matches('/').to_owned();
     let roots = if placed { vec![".".to_owned()] } else { resolver.roots.clone() };
     roots.into_iter().flat_map(move |root| {
         let root = root.trim_start_matches("./").trim_end_matches('/');
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(tried, [of("src/"), of("lib/"), of("")].concat());
         assert_eq!(candidates(&resolver, "src/b.js", false).next().unwrap(), "src/b.js");
         assert_eq!(candidates(&resolver, "/c", false).next().unwrap(), "src/c");
-        assert_eq!(candidates(&resolver, "src/../x//b.js", true).next().unwrap(), "x/b.js");
+        assert_eq!(candidates(&resolver, "x/b.js", true).next().unwrap(), "x/b.js");
         let tried: Vec<String> = candidates(&resolver, "b.mjs", false).collect();
         assert_eq!(tried[..5], ["src/b.mjs", "src/b.mjs.js", "src/b.mjs.mjs", "src/b.mts", "src/b.mjs.ts"]);
     }

@@ -267,7 +267,6 @@ impl Inner {
                 failed => return Ok(failed),
             }
         }
-        self.store.data_mut().begins_source(&script);
         let mode = match script.mode {
             Mode::Script => bindings::Mode::Script,
             Mode::Repl => bindings::Mode::Repl,
