@@ -1,5 +1,5 @@
 // node:timers: the globals, with objects for numbers as in Node.
-import promises from 'node:timers/promises';
+import promises, { promisified } from 'node:timers/promises';
 
 const { setTimeout: later, setInterval: often, setImmediate: soon, clearTimeout, clearInterval, clearImmediate } = globalThis;
 const { holdTimer } = globalThis.__web;
@@ -47,5 +47,6 @@ class Immediate extends Timer {
 function setTimeout(callback, delay, ...args) { return make(Timeout, later, [callback, delay ?? 1, ...args]); }
 function setInterval(callback, delay, ...args) { return make(Timeout, often, [callback, delay ?? 1, ...args]); }
 function setImmediate(callback, ...args) { return make(Immediate, soon, [callback, ...args]); }
+promisified({ setTimeout, setImmediate });
 export { promises, setTimeout, setInterval, setImmediate, clearTimeout, clearInterval, clearImmediate };
 export default { promises, setTimeout, setInterval, setImmediate, clearTimeout, clearInterval, clearImmediate };

@@ -72,5 +72,12 @@ const scheduler = {
   wait: (delay, options) => setTimeout(delay, undefined, options),
   yield: () => setImmediate(),
 };
+// What util.promisify makes of timers: of the globals, and of the module's own.
+const custom = Symbol.for('nodejs.util.promisify.custom');
+export const promisified = (timers) => {
+  Object.defineProperty(timers.setTimeout, custom, { get: () => setTimeout, enumerable: true });
+  Object.defineProperty(timers.setImmediate, custom, { get: () => setImmediate, enumerable: true });
+};
+promisified(globalThis);
 export { setTimeout, setInterval, setImmediate, scheduler };
 export default { setTimeout, setInterval, setImmediate, scheduler };

@@ -1,4 +1,5 @@
 // node:util.
+import 'node:timers/promises';
 import { parseArgs as parse } from '@pkgjs/parseargs';
 import { isDeepStrictEqual as deepStrictEqual } from 'assert/build/internal/util/comparisons.js';
 import { coded, needFunction, needObject, needSignal, needString, wrongType } from './errors.js';
