@@ -2,9 +2,9 @@
 // flags: --module fs --root ROOT
 const fs = require('fs');
 const wrong = [
-  [() => fs.readFileSync(), 'readFileSync: argument 1 (path)'], [() => fs.readFileSync(1), 'readFileSync: argument 1'],
+  [() => fs.readFileSync(), 'readFileSync: argument 1 (path)'], [() => fs.readFileSync(true), 'readFileSync: argument 1'],
   [() => fs.readFileSync({}), 'readFileSync: argument 1 (path)'], [() => fs.readFileSync(null), 'readFileSync: argument 1'],
-  [() => fs.existsSync(Symbol('x')), 'existsSync: argument 1 (path)'], [() => fs.writeFileSync('x'), 'writeFileSync: argument 2 (data)'],
+  [() => fs.statSync(Symbol('x')), 'statSync: argument 1 (path)'], [() => fs.writeFileSync('x'), 'writeFileSync: argument 2 (data)'],
   [() => fs.writeFileSync('x', 1), 'writeFileSync: argument 2 (data)'], [() => fs.writeFileSync(['x'], 'y'), 'writeFileSync: argument 1 (path)'],
 ];
 for (const [f, text] of wrong) {

@@ -83,3 +83,5 @@ const cells: string[][] = csv.parse('1,2'), cast: number = csv.parse('1,2', { ca
 const records: Record<string, any>[] = csv.parse('a', { columns: true, cast: (text) => Number(text) });
 const digest: ArrayBuffer = await crypto.subtle.digest('SHA-256', new Uint8Array(cells.length + cast + records.length));
 console.log(digest.byteLength);
+require('fs').read(3, new Uint8Array(4), 0, 4, 0, (error, bytes, buffer) => { const n: number = bytes + buffer.length; join(String(n), String(error)); });
+for await (const line of (await require('fs/promises').open(new URL('file:///a'))).readLines()) join(line);

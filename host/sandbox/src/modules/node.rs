@@ -40,5 +40,9 @@ node! {
 }
 
 /// What facades import that no template lists.
-pub(crate) static INNER: &[(&str, &str)] =
-    &[("timers/promises", include_str!("../../js/dist/node/timers/promises.js"))];
+pub(crate) static INNER: &[(&str, &str)] = &[
+    ("timers/promises", include_str!("../../js/dist/node/timers/promises.js")),
+    // Of `fs`, whose file would be too long.
+    ("fs/arguments", concat!(include_str!("checks.js"), include_str!("fs/arguments.js"))),
+    ("fs/streams", include_str!("fs/streams.js")),
+];
