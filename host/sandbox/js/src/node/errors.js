@@ -6,7 +6,7 @@ export const coded = (Type, code, message) => {
   return error;
 };
 
-const quoted = (text) => {
+export const quoted = (text) => {
   const mark = !text.includes("'") ? "'" : !text.includes('"') ? '"' : '`';
   return mark + text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n') + mark;
 };
@@ -29,8 +29,20 @@ export const wrongType = (name, expected, value) => {
   const what = name.endsWith(' argument') ? `The ${name}` : `The "${name}" ${name.includes('.') ? 'property' : 'argument'}`;
   return coded(TypeError, 'ERR_INVALID_ARG_TYPE', `${what} must be ${expected}.${received(value)}`);
 };
-export const outOfRange = (name, range, value) =>
-  coded(RangeError, 'ERR_OUT_OF_RANGE', `The value of "${name}" is out of range. It must be ${range}. Received ${show(value)}`);
+const apart = (digits) => digits.replace(/(?<=\d)(?=(?:\d{3})+n?$)/g, '_');
+const large = (value) => (typeof value === 'bigint' ? value > 2n ** 32n || value < -(2n ** 32n)
+  : Number.isInteger(value) && Math.abs(value) > 2 ** 32);
+export const outOfRange = (name, range, value) => {
+  const shown = large(value) ? apart(show(value)) : show(value);
+  return coded(RangeError, 'ERR_OUT_OF_RANGE', `The value of "${name}" is out of range. It must be ${range}. Received ${shown}`);
+};
+export const unknownEncoding = (encoding) => coded(TypeError, 'ERR_UNKNOWN_ENCODING', `Unknown encoding: ${String(encoding)}`);
+export const wrongValue = (name, shown) => coded(TypeError, 'ERR_INVALID_ARG_VALUE', `The argument '${name}' is invalid. Received ${shown}`);
+export const needInteger = (value, name, min, max) => {
+  if (typeof value !== 'number') throw wrongType(name, 'of type number', value);
+  if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value);
+  if (value < min || value > max) throw outOfRange(name, `>= ${min} && <= ${max}`, value);
+};
 export const needFunction = (value, name) => {
   if (typeof value !== 'function') throw wrongType(name, 'of type function', value);
 };
