@@ -133,8 +133,10 @@ const browserify = (name) => ({
         'getPromiseDetails:()=>[g,void 0]': `getPromiseDetails: (promise) => {
           if (natives === undefined) return [g, undefined];
           const { state, result } = natives.promiseState(promise);
-          return [state, result];
+          return [state === 0 ? g : state === 2 ? h : state, result];
         }`,
+        // What is left of an iterator the engine doesn't tell: as of a WeakSet, and not as if nothing were left.
+        'function _r(t,e,n,r){': 'function _r(t,e,n,r){return xr(e);',
         // Stacks of this engine have no title.
         'if("string"==typeof n)return n;t.seen.push(e)':
           `if("string"==typeof n)return n[0]===" "?\`\${Error.prototype.toString.call(e)}\\n\${n.trimEnd()}\`:n;t.seen.push(e)`,
