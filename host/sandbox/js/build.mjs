@@ -103,6 +103,14 @@ const stubs = {
 };
 const ownUtil = "export { inspect, format } from './src/node/inspect.js'; export { default as types } from './src/node/types.js';";
 const otherUtil = "export * from 'node:util';";
+/** A package's source with pieces of it replaced, all of which have to be there. */
+const replaced = (text, name, pieces) => {
+  for (const [from, to] of Object.entries(pieces)) {
+    if (!text.includes(from)) throw new Error(`${name} is not what it was`);
+    text = text.replaceAll(from, () => to);
+  }
+  return text;
+};
 const browserify = (name) => ({
   name: 'browserify',
   setup(build) {
@@ -120,10 +128,15 @@ const browserify = (name) => ({
       return { contents: text.replace(thrown, `throw ${ours}.coded(TypeError, 'ERR_UNKNOWN_ENCODING', 'Unknown encoding: ' + enc);`) };
     });
     build.onLoad({ filter: /path-browserify\/index\.js$/ }, ({ path }) => {
-      const text = readFileSync(path, 'utf8'), thrown = /throw new TypeError\('Path must be a string\.[^;]*;/;
-      if (!thrown.test(text)) throw new Error('path-browserify is not what it was');
       const ours = `require(${JSON.stringify(at('src/node/errors.js'))})`;
-      return { contents: text.replace(thrown, () => `throw ${ours}.wrongType('path', 'of type string', path);`) };
+      return { contents: replaced(readFileSync(path, 'utf8'), 'path-browserify', {
+        "throw new TypeError('Path must be a string. Received ' + JSON.stringify(path));":
+          `throw ${ours}.wrongType('path', 'of type string', path);`,
+        "throw new TypeError('\"ext\" argument must be a string');": `throw ${ours}.wrongType('suffix', 'of type string', ext);`,
+        "throw new TypeError('The \"pathObject\" argument must be of type Object. Received type ' + typeof pathObject);":
+          `throw ${ours}.wrongType('pathObject', 'of type object', pathObject);`,
+        "(pathObject.ext || '')": "(pathObject.ext ? (pathObject.ext[0] === '.' ? '' : '.') + pathObject.ext : '')",
+      }) };
     });
     // The engine knows what the extracted inspect can't ask for; there are no Atomics.
     build.onLoad({ filter: /node-inspect-extracted\/dist\/inspect\.js$/ }, ({ path }) => {
@@ -153,6 +166,42 @@ const browserify = (name) => ({
       }
       return { contents: `const natives = globalThis.__web;\n${text}` };
     });
+    build.onLoad({ filter: /node_modules\/assert\/build\/(assert|internal\/errors)\.js$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8'), mismatch = `require(${JSON.stringify(at('src/node/assert_mismatch.js'))}).mismatch`;
+      return { contents: path.endsWith('errors.js') ? replaced(text, 'assert', {
+        "'The \"%s\" argument is ambiguous. %s'": '(name, reason) => `The "${name}" argument is ambiguous. ${reason}`',
+      }) : replaced(text, 'assert', {
+        'function expectedException(actual, expected, msg, fn) {': 'function expectedException(actual, expected, msg, fn, seen) {',
+        'return expected.call({}, actual) === true;':
+          'var result = expected.call({}, actual); if (seen) seen.result = result; return result === true;',
+        'if (error && !expectedException(actual, error, message, stackStartFn)) {\n    throw actual;':
+          `var seen = {}; if (error && !expectedException(actual, error, message, stackStartFn, seen)) {
+            throw ${mismatch}(AssertionError, actual, error, message, stackStartFn.name, seen.result);`,
+        // Without its source, as in Node's own prompt.
+        'var generatedMessage = false;\n    if (argLen === 0)': 'var generatedMessage = message == null;\n    if (argLen === 0)',
+      }) };
+    });
+    build.onLoad({ filter: /@pkgjs\/parseargs\/index\.js$/ }, ({ path }) => ({
+      contents: replaced(readFileSync(path, 'utf8'), 'parseargs', {
+        '  // Validate input configuration.\n': `  const allowNegative = objectGetOwn(config, 'allowNegative') ?? false;
+          if (typeof allowNegative !== 'boolean') {
+            throw require(${JSON.stringify(at('src/node/errors.js'))}).wrongType('allowNegative', 'of type boolean', allowNegative);
+          }
+          const negated = (token) => {
+            const name = token.name.slice(3), known = optionsGetOwn(options, name, 'type') === 'boolean';
+            if (!allowNegative || !token.name.startsWith('no-') || (strict && !known)) return undefined;
+            return name;
+          };\n`,
+        '        checkOptionUsage(parseConfig, token);\n': `        const name = negated(token);
+          checkOptionUsage(parseConfig, name === undefined ? token : { ...token, name });\n`,
+        '      storeOption(token.name, token.value, options, result.values);\n': `      const negative = token.value === undefined ? negated(token) : undefined;
+          token.name = negative ?? token.name;
+          storeOption(token.name, negative === undefined ? token.value : false, options, result.values);\n`,
+      }),
+    }));
+    build.onLoad({ filter: /unenv\/dist\/runtime\/node\/url\.mjs$/ }, ({ path }) => ({
+      contents: replaced(readFileSync(path, 'utf8'), 'unenv', { 'console.warn(': '(() => {})(' }),
+    }));
     // Node has another name for what Node's Base64 of URLs is.
     build.onLoad({ filter: /node_modules\/buffer\/index\.js$/ }, ({ path }) => {
       let text = readFileSync(path, 'utf8');

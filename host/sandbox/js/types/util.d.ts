@@ -65,6 +65,8 @@ export interface ParseArgsOption {
 }
 export interface ParseArgsConfig {
   args?: string[]; options?: Record<string, ParseArgsOption>; strict?: boolean; allowPositionals?: boolean; tokens?: boolean;
+  /** `--no-x` is false for the boolean option `x`. */
+  allowNegative?: boolean;
 }
 export interface ParsedArgs {
   values: Record<string, string | boolean | (string | boolean)[] | undefined>; positionals: string[]; tokens?: object[];
