@@ -29,7 +29,7 @@ for (const f of [() => render(), () => render('x', {}, 'p'), () => render('{{>p}
 // expect: ERR_INVALID_ARG_TYPE The "template" argument must be of type string. Received undefined
 // expect: ERR_INVALID_ARG_TYPE The "partials" argument must be of type object. Received type string ('p')
 // expect: ERR_INVALID_ARG_TYPE The "partials.p" property must be of type string. Received type number (1)
-// expect: ERR_TEMPLATE_SYNTAX {{#a}} is not ended
+// expect: ERR_TEMPLATE_SYNTAX {{#a}} is not ended: it begins in line 1
 // expect: ERR_TEMPLATE_SYNTAX {{/a}} ends nothing in line 2
 // expect: ERR_TEMPLATE_SYNTAX {{/b}} ends {{#a}} in line 1
 // expect: ERR_TEMPLATE_SYNTAX "{{" without "}}" in line 1
@@ -46,3 +46,7 @@ console.log(render('x'.repeat(10), 0, {}, { maxLength: 10 }).length); // expect:
 try { render('x'.repeat(11), 0, {}, { maxLength: 10 }); } catch (e) { console.log(e.code); } // expect: ERR_TEMPLATE_TOO_LARGE
 try { render('{{#a}}'.repeat(8) + 'x'.repeat(1000) + '{{/a}}'.repeat(8), { a: Array(10).fill(1) }); } catch (e) { console.log(e.code); } // expect: ERR_TEMPLATE_TOO_LARGE
 console.log(render('{{a}} '.repeat(20000), { a: 1 }).length); // expect: 40000
+// A section that is not ended: the line is where it begins.
+for (const text of ['a\nb\n{{#x}}\n\nc', '{{#y}}\n{{#x}}{{/x}}\n', '\n{{^z}}']) try { render(text, {}); } catch (e) { console.log(e.code, e.message); } // expect: ERR_TEMPLATE_SYNTAX {{#x}} is not ended: it begins in line 3
+// expect: ERR_TEMPLATE_SYNTAX {{#y}} is not ended: it begins in line 1
+// expect: ERR_TEMPLATE_SYNTAX {{#z}} is not ended: it begins in line 2

@@ -12,8 +12,8 @@ export function escape(text) {
 function parse(template) {
   const root = [], open_ = [];
   let nodes = root, open = "{{", close = "}}", at = 0;
-  const line = () => template.slice(0, at).split("\n").length;
-  const wrong = (what) => failed("ERR_TEMPLATE_SYNTAX", `${what} in line ${line()}`);
+  const line = (where) => template.slice(0, where).split("\n").length;
+  const wrong = (what, where = at) => failed("ERR_TEMPLATE_SYNTAX", `${what} in line ${line(where)}`);
   const text = (piece) => { if (piece !== "") nodes.push(piece); };
   for (;;) {
     const start = template.indexOf(open, at);
@@ -46,7 +46,7 @@ function parse(template) {
       if (open_.length >= DEPTH_MAX) throw wrong(`more than ${DEPTH_MAX} sections within each other`);
       const within = [];
       nodes.push([kind, name, within]);
-      open_.push([name, nodes]);
+      open_.push([name, nodes, at]);
       nodes = within;
     } else if (kind === "/") {
       const section = open_.pop();
@@ -59,7 +59,10 @@ function parse(template) {
     }
     at = after;
   }
-  if (open_.length > 0) throw failed("ERR_TEMPLATE_SYNTAX", `{{#${open_.pop()[0]}}} is not ended`);
+  if (open_.length > 0) {
+    const [name, , where] = open_.pop();
+    throw wrong(`{{#${name}}} is not ended: it begins`, where);
+  }
   text(template.slice(at));
   return root;
 }
