@@ -4,15 +4,21 @@ export interface Options {
   level?: number;
   /** Longest result, in bytes; past it an Error with the code `ERR_BUFFER_TOO_LARGE`. */
   maxOutputLength?: number;
+  /** Of what reads: any but `constants.Z_FINISH` answers what there is of data that ends early. */
+  finishFlush?: number;
 }
 export interface BrotliOptions {
   /** 0 to 11. */
   quality?: number;
   params?: Record<number, number>;
   maxOutputLength?: number;
+  /** Of what reads: any but `constants.BROTLI_OPERATION_FINISH` answers what there is of data that ends early. */
+  finishFlush?: number;
 }
 export type Callback = (error: Error | null, result: Buffer) => void;
 export const constants: Readonly<Record<string, number>>;
+export const Z_NO_FLUSH: number, Z_PARTIAL_FLUSH: number, Z_SYNC_FLUSH: number, Z_FULL_FLUSH: number, Z_FINISH: number, Z_BLOCK: number;
+export const Z_NO_COMPRESSION: number, Z_BEST_SPEED: number, Z_BEST_COMPRESSION: number, Z_DEFAULT_COMPRESSION: number;
 /** The CRC-32 of the data, going on from another. */
 export function crc32(data: Data, value?: number): number;
 /** Compresses as gzip. */

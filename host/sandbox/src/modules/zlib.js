@@ -13,7 +13,11 @@ function piece(value) {
   if (value instanceof ArrayBuffer) return { tag: "bytes", val: new Uint8Array(value) };
   throw wrongType("buffer", EXPECTED, value);
 }
+export const Z_NO_FLUSH = 0, Z_PARTIAL_FLUSH = 1, Z_SYNC_FLUSH = 2, Z_FULL_FLUSH = 3, Z_FINISH = 4, Z_BLOCK = 5;
+export const Z_NO_COMPRESSION = 0, Z_BEST_SPEED = 1, Z_BEST_COMPRESSION = 9, Z_DEFAULT_COMPRESSION = -1;
 export const constants = Object.freeze({
+  Z_NO_FLUSH, Z_PARTIAL_FLUSH, Z_SYNC_FLUSH, Z_FULL_FLUSH, Z_FINISH, Z_BLOCK,
+  BROTLI_OPERATION_PROCESS: 0, BROTLI_OPERATION_FLUSH: 1, BROTLI_OPERATION_FINISH: 2, BROTLI_OPERATION_EMIT_METADATA: 3,
   Z_NO_COMPRESSION: 0, Z_BEST_SPEED: 1, Z_BEST_COMPRESSION: 9, Z_DEFAULT_COMPRESSION: -1, Z_MIN_LEVEL: -1, Z_MAX_LEVEL: 9,
   Z_DEFAULT_LEVEL: -1, BROTLI_PARAM_QUALITY: 1, BROTLI_MIN_QUALITY: 0, BROTLI_MAX_QUALITY: 11, BROTLI_DEFAULT_QUALITY: 11,
 });
@@ -37,6 +41,14 @@ function qualityOf({ params, quality = params?.[constants.BROTLI_PARAM_QUALITY] 
   // As in Node, a quality that there is not is the nearest that there is.
   return Math.min(Math.max(Math.floor(quality) || 0, 0), 11);
 }
+// Whether what is missing at the end is an error: unless it is asked for what there is.
+function endsOf({ finishFlush }, format) {
+  const [finish, max] = format === "brotli" ? [constants.BROTLI_OPERATION_FINISH, 3] : [Z_FINISH, Z_BLOCK];
+  if (finishFlush === undefined || Number.isNaN(finishFlush)) return true;
+  if (typeof finishFlush !== "number") throw wrongType("options.finishFlush", "of type number", finishFlush);
+  if (!(finishFlush >= 0 && finishFlush <= max)) throw outOfRange("options.finishFlush", `>= 0 and <= ${max}`, finishFlush);
+  return finishFlush === finish;
+}
 function ranged(work) {
   try {
     return bytes(work());
@@ -52,8 +64,8 @@ const compress = (format) => (buffer, given) => {
   return () => ranged(() => host.compress(format, data, level, max));
 };
 const decompress = (format) => (buffer, given) => {
-  const data = piece(buffer), max = lengthOf(options(given));
-  return () => ranged(() => host.decompress(format, data, max));
+  const data = piece(buffer), wanted = options(given), max = lengthOf(wanted), partial = !endsOf(wanted, format);
+  return () => ranged(() => host.decompress(format, data, max, partial));
 };
 const sync = (prepared) => (buffer, given) => prepared(buffer, typeof given === "number" ? undefined : given)();
 // With a callback as its last argument it calls that, as in Node; without one it answers with a promise.

@@ -6,7 +6,7 @@ use brotli::enc::StandardAlloc;
 use brotli::{BrotliResult, BrotliState};
 use flate2::read::{DeflateDecoder, ZlibDecoder};
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
-use flate2::{Compression, Crc, bufread};
+use flate2::{Compression, Crc, Decompress, FlushDecompress, Status, bufread};
 use wasmtime::component::{ComponentType, Lift, WasmList, WasmStr};
 
 use super::{Answer, Facade, Failure, Interface, Linking, Module, NO_GRANT_SCHEMA, NoGrant, Store, Traffic, grant_of};
@@ -14,6 +14,8 @@ use crate::limits::{Verdict, host_text_bytes};
 
 /// Bytes between two looks at the clock.
 const STEP: usize = 64 << 10;
+/// Checksum and length behind a member of gzip.
+const GZIP_TRAILER_BYTES: usize = 8;
 /// Node's windows: brotli may name larger ones.
 const BROTLI_WINDOW_BITS: u32 = 22;
 
@@ -87,10 +89,15 @@ fn link(zlib: &mut Linking<'_>) -> wasmtime::Result<()> {
         let written = compress(format, &data, level, &mut out);
         Ok((out.answer(written),))
     })?;
-    zlib.function("decompress", |store, (format, data, max): (Format, Piece, u32)| {
+    zlib.function("decompress", |store, (format, data, max, partial): (Format, Piece, u32, bool)| {
         let data = data.to_vec(store)?;
         let mut out = Bounded::new(store, max);
-        let written = decompress(format, &data, &mut out);
+        let written = match decompress(format, &data, &mut out) {
+            Err(error) if partial && error.kind() == io::ErrorKind::UnexpectedEof => {
+                incomplete(format, &data, &mut out)
+            }
+            written => written,
+        };
         Ok((out.answer(written),))
     })?;
     zlib.function("crc32", |store, (data, value): (Piece, u32)| {
@@ -217,6 +224,52 @@ fn decompress(format: Format, data: &[u8], out: &mut Bounded<'_, '_>) -> io::Res
         Format::Unzip if !gzip => copy(ZlibDecoder::new(data), out),
         Format::Gzip | Format::Unzip => gunzip(data, out),
         Format::Brotli => unbrotli(data, out),
+    }
+}
+
+/// What there is of data whose end is missing: the readers keep the last of it to themselves.
+fn incomplete(format: Format, mut data: &[u8], out: &mut Bounded<'_, '_>) -> io::Result<()> {
+    if matches!(format, Format::Brotli) {
+        // Its own has written all of it.
+        return Ok(());
+    }
+    out.bytes.clear();
+    let gzip = data.starts_with(&[0x1f, 0x8b]);
+    match format {
+        Format::Raw => return inflated(data, false, out).map(drop),
+        Format::Zlib => return inflated(data, true, out).map(drop),
+        Format::Unzip if !gzip => return inflated(data, true, out).map(drop),
+        _ => {}
+    }
+    loop {
+        let member = bufread::GzDecoder::new(data);
+        if member.header().is_none() {
+            return Ok(());
+        }
+        let body = member.into_inner();
+        let used = inflated(body, false, out)?;
+        out.time_is_left()?;
+        match body.get(used + GZIP_TRAILER_BYTES..) {
+            Some(next) if !next.is_empty() => data = next,
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// As far as it goes; answers how many bytes of the data that were.
+fn inflated(data: &[u8], header: bool, out: &mut Bounded<'_, '_>) -> io::Result<usize> {
+    let mut inflate = Decompress::new(header);
+    let mut step = vec![0; STEP];
+    loop {
+        let (read, made) = (inflate.total_in() as usize, inflate.total_out());
+        let status = inflate.decompress(&data[read..], &mut step, FlushDecompress::Sync)?;
+        let new = (inflate.total_out() - made) as usize;
+        out.write_all(&step[..new])?;
+        let now = inflate.total_in() as usize;
+        if status == Status::StreamEnd || (new == 0 && now == read) {
+            return Ok(now);
+        }
+        out.time_is_left()?;
     }
 }
 
