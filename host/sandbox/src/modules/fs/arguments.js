@@ -49,14 +49,23 @@ export function wrong(name, index, parameter, expected, value) {
   return coded(new TypeError(text), "ERR_INVALID_ARG_TYPE");
 }
 
-/** As Node tells a URL from what `url.parse` answers. */
-const isUrl = (value) => typeof value === "object" && value !== null && Boolean(value.href && value.protocol)
-  && value.auth === undefined && value.path === undefined;
+// By what the class itself knows, whatever a script has made of its properties.
+const part = (name) => Function.prototype.call.bind(Object.getOwnPropertyDescriptor(URL.prototype, name).get);
+const protocolOf = part("protocol"), hostnameOf = part("hostname"), pathnameOf = part("pathname");
+const isUrl = (value) => {
+  if (typeof value !== "object" || value === null) return false;
+  try {
+    protocolOf(value);
+    return true;
+  } catch {
+    return false;
+  }
+};
 
 // The path of a `file:` URL, from the root. Whether it stays beneath that is the host's to say, as of any other path.
 function pathOf(url) {
-  const { protocol, hostname, pathname } = url;
-  if (protocol !== "file:") throw coded(new TypeError("The URL must be of scheme file"), "ERR_INVALID_URL_SCHEME");
+  const hostname = hostnameOf(url), pathname = pathnameOf(url);
+  if (protocolOf(url) !== "file:") throw coded(new TypeError("The URL must be of scheme file"), "ERR_INVALID_URL_SCHEME");
   if (hostname !== "") {
     throw coded(new TypeError('File URL host must be "localhost" or empty on linux'), "ERR_INVALID_FILE_URL_HOST");
   }
