@@ -139,7 +139,10 @@ fn modules() {
     let fs = all.as_array().unwrap().iter().find(|m| m["name"] == "fs").unwrap();
     assert_eq!(fs["interface"], "vm:fs/files@0.2.0");
     assert!(fs["wit"].as_str().unwrap().contains("read-file-sync"), "{fs}");
-    assert!(fs["dts"].as_str().unwrap().contains("readFileSync(path: PathLike | number, options?: AsText): string"), "{fs}");
+    assert!(
+        fs["dts"].as_str().unwrap().contains("readFileSync(path: PathLike | number, options?: AsText): string"),
+        "{fs}"
+    );
     assert_eq!(&server.get("/modules/fs").expect(200).json, fs);
     server.get("/modules/nope").expect_error(404, "NOT_FOUND");
 

@@ -89,13 +89,17 @@ fn link(zlib: &mut Linking<'_>) -> wasmtime::Result<()> {
         let written = compress(format, &data, level, &mut out);
         Ok((out.answer(written),))
     })?;
-    zlib.function("decompress", |store, (format, data, max, partial): (Format, Piece, u32, bool)| {
+    zlib.function("decompress", |store, (format, data, max): (Format, Piece, u32)| {
+        let data = data.to_vec(store)?;
+        let mut out = Bounded::new(store, max);
+        let written = decompress(format, &data, &mut out);
+        Ok((out.answer(written),))
+    })?;
+    zlib.function("decompress-begun", |store, (format, data, max): (Format, Piece, u32)| {
         let data = data.to_vec(store)?;
         let mut out = Bounded::new(store, max);
         let written = match decompress(format, &data, &mut out) {
-            Err(error) if partial && error.kind() == io::ErrorKind::UnexpectedEof => {
-                incomplete(format, &data, &mut out)
-            }
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => incomplete(format, &data, &mut out),
             written => written,
         };
         Ok((out.answer(written),))
