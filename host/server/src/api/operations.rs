@@ -120,7 +120,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         ..op("patch", "/templates/{template_id}/settings", "changeSettings", "Change some settings, leave the others") },
     Operation { answers: &[(200, json!(templates::Document))], errors: &[TemplateNotFound],
         ..op("get", "/templates/{template_id}/export", "exportTemplate", "The template as one document") },
-    Operation { answers: &[(200, Body::Other("text/plain"))], errors: &[TemplateNotFound],
+    Operation { answers: &[(200, Body::Other("text/plain"))], errors: &[TemplateNotFound, SessionLimit],
         ..op("get", "/templates/{template_id}/types", "getTypes", "What its sessions see, as one `.d.ts` file") },
     Operation { parameters: &[ONCE], request: json!(templates::Clone), answers: &[(201, json!(Template))],
         errors: &[TemplateNotFound, AlreadyExists],
