@@ -110,7 +110,9 @@
   const elapsed = (name, label) => {
     const start = mapGet(began, label);
     if (start === undefined) return { warning: `Warning: No such label '${label}' for console.${name}()` };
-    return `${label}: ${duration(now() - start)}`;
+    // One that was begun while the image was built is older than the clock of its session.
+    const ms = now() - start;
+    return `${label}: ${duration(ms < 0 ? 0 : ms)}`;
   };
 
   const timeEnd = (label = 'default') => {

@@ -266,8 +266,7 @@ unsafe extern "C" fn load_module(
 }
 
 fn compile_module(name: &CStr) -> js::Result<Raw> {
-    let (placed, importer) = specifier::asked(name.to_bytes());
-    let asked = if placed { [b"./", name.to_bytes()].concat() } else { name.to_bytes().to_vec() };
+    let (asked, importer) = specifier::asked(name.to_bytes());
     let source = match host::load_module(&asked) {
         Ok(source) => source.into_c_text().ok_or_else(js::throw_out_of_memory)?,
         Err(reason) => {

@@ -109,13 +109,12 @@ pub(crate) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
 /// The source of an ES module: a listed native module or library, or a file beneath the session's root. While an image is
 /// built, a file of the library that is being evaluated.
 fn load_module(host: &mut Host, name: &str) -> Result<String, String> {
-    // So the guest names what is where it says, relative to who imports it.
-    let (name, placed) = name.strip_prefix("./").map_or((name, false), |name| (name, true));
+    let (from, name) = From::of(name);
     if let Some(source) = host.package.get(name) {
         return Ok(source.to_string());
     }
     let native = name.strip_prefix("node:").unwrap_or(name);
-    if let Some(names) = host.exports.get(native).filter(|_| !placed) {
+    if let Some(names) = host.exports.get(native).filter(|_| !matches!(from, From::File | From::Typed)) {
         // The default of an ES module, or of one that was made into CommonJS, is its own. Names are exported by another
         // name, for they may be words that no variable can have.
         let mut source = format!(
@@ -137,23 +136,51 @@ fn load_module(host: &mut Host, name: &str) -> Result<String, String> {
     }
     let Some(root) = &host.root else { return Err(invalid("the session has no root")) };
     let max = host_text_bytes(host.meter.limits().mem_mb);
-    match resolve::read(root, &host.resolver, name, placed, max) {
+    let (resolver, placed) = (&host.resolver, from == From::File);
+    match resolve::read(root, resolver, name, placed, max) {
         Ok((path, bytes)) => {
             let text = String::from_utf8(bytes).map_err(|_| format!("Module \"{shown}\" is not UTF-8"))?;
-            if path != name {
-                // Only the end differs.
-                let beside = placed.then(|| format!("./{}", path.rsplit('/').next().unwrap_or(&path)));
-                return Ok(alias(&path, &beside.unwrap_or_else(|| path.clone()), &text));
+            let end = path.rsplit('/').next().unwrap_or(&path);
+            let again =
+                |path: &str| resolve::read(root, resolver, path, false, max).is_ok_and(|(found, _)| found == path);
+            match from {
+                From::File if path != name => return Ok(alias(&path, &format!("./{end}"), &text)),
+                From::Typed | From::Roots => return Ok(alias(&path, &format!("[file]{path}"), &text)),
+                From::Plain if path != name && again(&path) => return Ok(alias(&path, &path, &text)),
+                _ => {}
             }
             file_module(host, &path, text).map_err(|why| format!("Module \"{shown}\" {why}"))
         }
-        Err(Missing::Absent(_)) if placed || name.starts_with('/') => {
-            Err(format!("Cannot find module \"{shown}\": there is no such file"))
-        }
-        Err(Missing::Other(why)) if placed || name.starts_with('/') => {
-            Err(format!("Cannot read module \"{shown}\": {why}"))
-        }
+        Err(why) if matches!(from, From::File | From::Typed) || name.starts_with('/') => Err(match why {
+            Missing::Absent(_) => format!("Cannot find module \"{shown}\": there is no such file"),
+            Missing::Other(why) => format!("Cannot read module \"{shown}\": {why}"),
+        }),
         Err(why) => Err(invalid(&format!("as a file: {}", why.why()))),
+    }
+}
+
+/// How a guest asks for a module (`guest/src/specifier.rs`).
+#[derive(Clone, Copy, PartialEq)]
+enum From {
+    /// `./PATH`: a relative import of a file. It is just there, or, without its ending, beside.
+    File,
+    /// `bare:./PATH`: a relative import of what was typed.
+    Typed,
+    /// `bare:NAME`: a bare or absolute name with a dot in it.
+    Roots,
+    /// A bare name; and every name of a guest of before, joined with the directory of who imports it.
+    Plain,
+}
+
+impl From {
+    fn of(name: &str) -> (From, &str) {
+        if let Some(path) = name.strip_prefix("./") {
+            return (From::File, path);
+        }
+        match name.strip_prefix("bare:") {
+            Some(name) => name.strip_prefix("./").map_or((From::Roots, name), |path| (From::Typed, path)),
+            None => (From::Plain, name),
+        }
     }
 }
 

@@ -174,6 +174,26 @@ fn relative_imports_are_relative_to_their_file() {
     assert_eq!(run(&session, "up.mjs")["status"], "ok");
     assert_eq!(server.value(&session, "up"), "top.mjs");
 
+    // Two that are written alike, whichever comes first; a native module and a file of its name.
+    for (name, other) in [("one", "two"), ("two", "one")] {
+        let texts = [("one", "import { w } from './top.mjs';"), ("two", "import { w as v } from 'top.mjs';")];
+        let text = |of: &str| texts.iter().find(|(name, _)| *name == of).unwrap().1;
+        file("alike.mjs", &format!("{} {} globalThis.alike = [w, v].join();", text(name), text(other)));
+        let session = server.session(&made(&server, json!({ "resolver": { "roots": ["lib2", "."] } })));
+        assert_eq!(run(&session, "alike.mjs")["status"], "ok");
+        assert_eq!(server.value(&session, "alike"), "top.mjs,lib2/top.mjs", "{name} first");
+    }
+    file("path.js", "export default 'mine'");
+    file(
+        "native.mjs",
+        "import mine from './path'; import path from 'path'; globalThis.both = [mine, path.sep, (await import('./path.js')).default];",
+    );
+    let body = json!({ "name": "native", "modules": [{ "name": "path" }] });
+    let template = server.post("/templates", body).expect(201).json["id"].as_str().unwrap().to_owned();
+    let session = server.session(&template);
+    assert_eq!(run(&session, "native.mjs")["status"], "ok");
+    assert_eq!(server.value(&session, "both.join()"), "mine,/,mine");
+
     file("shared.mjs", "globalThis.times = (globalThis.times ?? 0) + 1; export const o = {};");
     file("lib/a.mjs", "export { o } from '../shared.mjs';");
     file(

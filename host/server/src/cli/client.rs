@@ -397,15 +397,14 @@ impl Stream {
         struct Inner {
             code: String,
             message: String,
-            #[serde(default)]
-            details: Details,
+            details: Option<Details>,
         }
         let (client, said, status) = (self.client.clone(), self.said.clone(), self.status);
         let kind = self.body.mime_type().unwrap_or("something nameless").to_owned();
         let text = self.text(1 << 20)?;
         Ok(match serde_json::from_str(&text) {
             Ok(Envelope { error: Inner { code, message, details } }) => {
-                Failure::Api { status, code, message, details }.into()
+                Failure::Api { status, code, message, details: details.unwrap_or_default() }.into()
             }
             Err(_) => client.foreign(format!("{said} answered status {status} and {kind}")),
         })

@@ -122,9 +122,13 @@ impl Sent {
         self.values.is_empty()
     }
 
-    /// Whether one of them stands there.
-    pub(super) fn is_within(&self, text: &[u8]) -> bool {
-        self.values.iter().any(|(value, _)| text.windows(value.len()).any(|part| part == value))
+    /// Whether one of them stands in an address, as it is or escaped in any way.
+    pub(super) fn is_within(&self, address: &[u8]) -> bool {
+        let spaced: Vec<u8> = address.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+        let unescaped = |text| percent_encoding::percent_decode(text).collect();
+        let texts: [Vec<u8>; 3] = [address.to_vec(), unescaped(address), unescaped(&spaced)];
+        let within = |value: &[u8]| texts.iter().any(|text| text.windows(value.len()).any(|part| part == value));
+        self.values.iter().any(|(value, _)| within(value))
     }
 
     /// The next piece of a stream, as far as it is certain.
@@ -185,6 +189,11 @@ mod tests {
             out.extend_from_slice(&stream.rest());
             assert_eq!(String::from_utf8(out).unwrap(), want, "in pieces of {size}");
         }
+        let within = |address: &str| sent(&["ab/c+d== "]).is_within(address.as_bytes());
+        for address in ["?t=ab/c+d== ", "?t=ab/c%2Bd%3D%3D%20", "?t=ab%2fc%2bd==+", "/%61b/c%2bd%3d=%20&x"] {
+            assert!(within(address), "{address}");
+        }
+        assert!(!within("?t=ab/c d==") && !within("%") && !within("%a") && !within(""));
         let encoded = sent(&["a b/ä"]).without_all("?q=a+b%2F%C3%A4&r=a%20b%2F%C3%A4".as_bytes());
         assert_eq!(String::from_utf8(encoded).unwrap(), "?q={{secret:S0}}&r={{secret:S0}}");
     }

@@ -222,9 +222,15 @@ export class ReadStream extends Emitter {
   }
   pipe(into, options = undefined) {
     const ends = options?.end !== false;
+    let closed = false, go = nothing;
+    // Then nobody drains it any more.
+    into.once?.("close", () => { closed = true; go(); });
     (async () => {
       try {
-        for await (const part of this) if (!into.write(part)) await new Promise((go) => into.once("drain", go));
+        for await (const part of this) {
+          if (!closed && !into.write(part)) await new Promise((drained) => into.once("drain", go = drained));
+          if (closed) return;
+        }
         this.emit("end");
         if (ends) into.end();
       } catch (error) {
@@ -247,14 +253,22 @@ export class ReadStream extends Emitter {
 
 /** The lines of a stream of text, without their ends. */
 export async function* lines(stream) {
-  let rest = "";
+  // Of the line that is not ended yet; what a carriage return at the end of a chunk means, the next one tells.
+  let open = [], returned = false;
   for await (const part of stream) {
-    // A carriage return at the end may have its line feed in the next chunk.
-    const pieces = (rest + part).split(/\r\n|\n|\r(?!$)|\u2028|\u2029/);
-    rest = pieces.pop();
+    const pieces = (returned ? "\r" + part : part).split(/\r\n|\n|\r(?!$)|\u2028|\u2029/);
+    const last = pieces.pop();
+    returned = last.endsWith("\r");
+    if (pieces.length > 0) {
+      open.push(pieces[0]);
+      pieces[0] = open.join("");
+      open = [];
+    }
+    open.push(returned ? last.slice(0, -1) : last);
     yield* pieces;
   }
-  if (rest !== "") yield rest.replace(/\r$/, "");
+  const rest = open.join("");
+  if (returned || rest !== "") yield rest;
 }
 
 /** Writes one chunk after the other. `write` answers false when much is waiting; then `drain` comes. */
@@ -268,6 +282,7 @@ export class WriteStream extends Emitter {
   #encoding;
   #at;
   #failed;
+  #released = false;
   constructor(path, options) {
     super();
     const { fd, flags = "w", encoding = "utf8", start, highWaterMark = 65536, autoClose = true } = given(options);
@@ -292,7 +307,25 @@ export class WriteStream extends Emitter {
     if (this.#failed) return;
     this.#failed = error;
     this.writable = false;
-    queueMicrotask(() => this.emit("error", error));
+    queueMicrotask(() => {
+      try {
+        this.emit("error", error);
+      } finally {
+        this.#release();
+      }
+    });
+  }
+  async #release() {
+    if (this.#released) return;
+    this.#released = true;
+    try {
+      if (this.#fd !== undefined && this.#closes) {
+        await (this.#handle === undefined ? host.close(this.#fd) : this.#handle.close());
+      }
+    } catch (error) {
+      this.#fail(told(error, this.path));
+    }
+    this.emit("close");
   }
   write(data, encoding, done) {
     if (typeof encoding === "function") [encoding, done] = [undefined, encoding];
@@ -318,12 +351,7 @@ export class WriteStream extends Emitter {
     if (data !== undefined && data !== null) this.write(data, encoding);
     if (done) this.once("finish", done);
     this.writable = false;
-    this.#work = this.#work.then(() => this.emit("finish"), nothing).then(async () => {
-      if (this.#fd !== undefined && this.#closes) {
-        await (this.#handle === undefined ? host.close(this.#fd) : this.#handle.close());
-      }
-      this.emit("close");
-    });
+    this.#work = this.#work.then(() => this.emit("finish"), nothing).then(() => this.#release());
     return this;
   }
   close(done) { return this.end(done); }
