@@ -137,7 +137,7 @@ fn modules() {
     let server = Server::start();
     let all = server.get("/modules").expect(200).json;
     let fs = all.as_array().unwrap().iter().find(|m| m["name"] == "fs").unwrap();
-    assert_eq!(fs["interface"], "vm:fs/files@0.2.0");
+    assert_eq!(fs["interface"], "vm:fs/files@0.3.0");
     assert!(fs["wit"].as_str().unwrap().contains("read-file-sync"), "{fs}");
     assert!(
         fs["dts"].as_str().unwrap().contains("readFileSync(path: PathLike | number, options?: AsText): string"),

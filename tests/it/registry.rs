@@ -149,7 +149,7 @@ fn an_image_imports_what_its_template_lists_and_nothing_else() {
     assert_eq!(imports(&[]), ["vm:session/control@0.1.0"]);
     let mut with_fs = imports(&["fs"]);
     with_fs.sort();
-    assert_eq!(with_fs, ["vm:fs/files@0.2.0", "vm:session/control@0.1.0"]);
+    assert_eq!(with_fs, ["vm:fs/files@0.3.0", "vm:session/control@0.1.0"]);
 }
 
 /// Capabilities and such are labels of older clients; `require` answers to the modules list alone.

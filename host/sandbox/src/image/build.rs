@@ -303,11 +303,10 @@ impl Builder {
     }
 }
 
-/// Whether an image that another version may have made has the interfaces of this one: name and version of each. That their
+/// Whether an image that another version may have made has interfaces that this one links: name and version of each. That their
 /// functions are the same is checked when it is linked.
 fn fits(facts: &ImageFacts, modules: &[&'static Module]) -> Result<(), Error> {
-    let interfaces = modules.iter().filter_map(|module| module.interface.as_ref()).map(|interface| interface.name);
-    let ours: Vec<_> = interfaces.chain([control::INTERFACE]).collect();
+    let ours: Vec<_> = modules.iter().flat_map(|module| module.interfaces()).chain([control::INTERFACE]).collect();
     let stranger = facts.imports.iter().find(|import| !ours.contains(&import.as_str())).map(String::as_str);
     let missing = bindings::INTERFACES.into_iter().find(|name| !facts.exports.iter().any(|export| export == name));
     match stranger.or(missing) {

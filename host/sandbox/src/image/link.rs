@@ -242,6 +242,40 @@ mod tests {
         }
     }
 
+    /// What stored heaps import, of each version of an interface that was ever released: `tests/wit/linked`. Where a module loses
+    /// or changes a function without another version, sessions would not come back.
+    #[test]
+    fn what_stored_heaps_import_is_linked() {
+        let place = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/wit/linked");
+        let engine = wasmtime::Engine::default();
+        let mut seen = Vec::new();
+        for module in crate::modules::ALL.iter().copied() {
+            for name in module.interfaces() {
+                let (_, version) = name.split_once('@').unwrap();
+                let file = format!("{}-{version}.wit", module.name);
+                let Ok(wit) = std::fs::read_to_string(place.join(&file)) else { continue };
+                if let Some(now) = module.interface.as_ref().filter(|now| now.name == name) {
+                    assert!(now.wit == wit, "{file}: the interface has changed; what was must still be linked");
+                }
+                seen.push(file);
+                let interface = Interface { name, wit: wit.leak(), link: |_| Ok(()) };
+                let former = Box::leak(Box::new(Module { interface: Some(interface), ..Module::BASE }));
+                let (resolve, world) = synthesize(&[former]).unwrap();
+                let mut bindings = wit_dylib::create(&resolve, world, None);
+                embed(&mut bindings, &resolve, world).unwrap();
+                let linker = wit_component::Linker::default().stub_missing_functions(true);
+                let component = linker.library("bindings.wasm", &bindings, false).unwrap().encode().unwrap();
+                let component = wasmtime::component::Component::new(&engine, component).unwrap();
+                let linker = super::super::build::linker(&engine, &[module]).unwrap();
+                linker.instantiate_pre(&component).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+            }
+        }
+        for entry in std::fs::read_dir(place).unwrap() {
+            let file = entry.unwrap().file_name().into_string().unwrap();
+            assert!(seen.contains(&file), "{file}: no module links it any more");
+        }
+    }
+
     #[test]
     fn names_that_would_be_taken_for_another_are_refused() {
         for name in ["a-async", "a-both"] {

@@ -2,7 +2,7 @@ import host from "host:crypto";
 import { Buffer } from "node:buffer";
 
 const UINT_MAX = 2147483647, HELD_MAX = 64 * 1024, PIECES_MAX = 256;
-const EMPTY = new Uint8Array(0);
+const EMPTY = new Uint8Array(0), { crypto: web } = globalThis;
 const DATA = "of type string or an instance of Buffer, TypedArray, or DataView";
 const SECRET = "of type string or an instance of ArrayBuffer, Buffer, TypedArray, or DataView";
 const KEY = "of type string or an instance of ArrayBuffer, Buffer, TypedArray, DataView, KeyObject, or CryptoKey";
@@ -24,6 +24,8 @@ const ENCODINGS = {
   __proto__: null, hex: "hex", base64: "base64", base64url: "base64url", latin1: "latin1", binary: "latin1", ascii: "latin1",
   ucs2: "utf16le", "ucs-2": "utf16le", utf16le: "utf16le", "utf-16le": "utf16le", utf8: "utf8", "utf-8": "utf8",
 };
+const decoded = (text, encoding) => host.recode({ tag: "text", val: text }, encoding).val;
+const encoded = (value, encoding) => host.recode({ tag: "bytes", val: value }, encoding).val;
 const encodingOf = (encoding) => ENCODINGS[String(encoding).toLowerCase()];
 // Text or bytes as the host takes them: text is UTF-8 unless it stands for bytes in another encoding.
 function piece(value, name, expected, encoding) {
@@ -33,7 +35,7 @@ function piece(value, name, expected, encoding) {
     if (coding === "hex" && value.length % 2 === 1) {
       throw wrongValue("encoding", encoding, `is invalid for data of length ${value.length}`);
     }
-    return { tag: "bytes", val: host.decode(value, coding) };
+    return { tag: "bytes", val: decoded(value, coding) };
   }
   const view = viewed(value);
   if (view === undefined) throw wrongType(name, expected, value);
@@ -48,7 +50,7 @@ const unknownDigest = (name) => coded(new TypeError(`Invalid digest: ${name}`), 
 const names = new Map();
 // The one name of a hash. Undefined: there is none. Few spellings are ever used, so they are asked for once.
 function hashName(spelled) {
-  const known = names.get(spelled) ?? host.hashName(spelled) ?? undefined;
+  const known = names.get(spelled) ?? host.hashes(spelled)[0];
   if (known !== undefined && names.size < 50) names.set(spelled, known);
   return known;
 }
@@ -57,6 +59,10 @@ function digestName(value, name = "digest") {
   if (known === undefined) throw unknownDigest(value);
   return known;
 }
+const STATE = { tag: "state" }, BYTES = { tag: "bytes" };
+// The bytes of a hash or HMAC.
+const hashed = (name, key, state, pieces) => host.hash(name, key, state, pieces, BYTES).val;
+const hashedText = (name, key, state, pieces, encoding) => host.hash(name, key, state, pieces, { tag: "text", val: encoding }).val;
 // Calls back as Node does, or answers with a promise. The work is done at once: it is the script's own time.
 function later(callback, work) {
   if (callback === undefined) return new Promise((resolve) => resolve(work()));
@@ -82,7 +88,7 @@ class Digest {
     // What is held is a copy: the caller may write into it.
     this.#pieces.push(full || tag === "text" ? next : { tag, val: copied(val) });
     if (full) {
-      this.#state = host.absorb(this.#algorithm, this.#key, this.#state, this.#pieces);
+      this.#state = host.hash(this.#algorithm, this.#key, this.#state, this.#pieces, STATE).val;
       this.#pieces = [];
       this.#held = 0;
     }
@@ -94,7 +100,7 @@ class Digest {
       if (this.#key === null) throw coded(new Error("Digest already called"), "ERR_CRYPTO_HASH_FINALIZED");
       return isText(coding) ? "" : bytes(new Uint8Array(0));
     }
-    const value = isText(coding) ? host.digestText(...given, coding) : bytes(host.digest(...given));
+    const value = isText(coding) ? hashedText(...given, coding) : bytes(hashed(...given));
     this.#finished = true;
     this.#pieces = [];
     return value;
@@ -116,7 +122,7 @@ export class Hash extends Digest {
     const { outputLength } = options(options_);
     super(known, null);
     this.#algorithm = known;
-    if (outputLength !== undefined && integer(outputLength, "options.outputLength", 0, UINT_MAX) !== host.digest(known, null, EMPTY, []).length) {
+    if (outputLength !== undefined && integer(outputLength, "options.outputLength", 0, UINT_MAX) !== hashed(known, null, EMPTY, []).length) {
       throw coded(new Error("not XOF or invalid length"), "ERR_OSSL_EVP_NOT_XOF_OR_INVALID_LENGTH");
     }
   }
@@ -131,13 +137,13 @@ export class Hmac extends Digest {
 }
 export function createHash(algorithm, options_) { return new Hash(algorithm, options_); }
 export function createHmac(algorithm, key, options_) { return new Hmac(algorithm, key, options_); }
-export function getHashes() { return host.hashes(); }
+export function getHashes() { return host.hashes(null); }
 export function hash(algorithm, data, outputEncoding = "hex") {
   string(algorithm, "algorithm");
   const coding = asText(string(outputEncoding, "outputEncoding")), given = [piece(data, "input", DATA)];
   const known = hashName(algorithm);
   if (known === undefined) throw coded(new Error("Digest method not supported"), "ERR_CRYPTO_INVALID_DIGEST");
-  return isText(coding) ? host.digestText(known, null, EMPTY, given, coding) : bytes(host.digest(known, null, EMPTY, given));
+  return isText(coding) ? hashedText(known, null, EMPTY, given, coding) : bytes(hashed(known, null, EMPTY, given));
 }
 
 export function randomBytes(size, callback) {
@@ -178,7 +184,7 @@ export function randomInt(min, max, callback) {
 }
 export function randomUUID(options_) {
   if (options_ !== undefined) boolean(options(options_).disableEntropyCache ?? false, "options.disableEntropyCache");
-  return host.randomUuid();
+  return web.randomUUID();
 }
 export function getRandomValues(array) {
   const integers = ArrayBuffer.isView(array) && !(array instanceof DataView) && !/^Float/.test(array[Symbol.toStringTag]);
@@ -197,9 +203,9 @@ export function timingSafeEqual(a, b) {
 }
 
 // The host's errors have Node's codes; a range is a RangeError as in Node.
-function ranged(work) {
+function derived(how, given, length) {
   try {
-    return work();
+    return host.derive({ tag: how, val: given }, length);
   } catch (error) {
     if (/^ERR_(OUT_OF_RANGE|CRYPTO_INVALID_(SCRYPT_PARAMS|KEYLEN))$/.test(error?.code)) throw coded(new RangeError(error.message), error.code);
     throw error;
@@ -211,7 +217,7 @@ function pbkdf2Work(password, salt, iterations, keylen, digest) {
   integer(iterations, "iterations", 1, UINT_MAX);
   integer(keylen, "keylen", 0, UINT_MAX);
   const known = digestName(digest);
-  return () => bytes(ranged(() => host.pbkdf2(known, ...given, iterations, keylen)));
+  return () => bytes(derived("pbkdf2", { digest: known, password: given[0], salt: given[1], iterations }, keylen));
 }
 export function pbkdf2Sync(password, salt, iterations, keylen, digest) {
   return pbkdf2Work(password, salt, iterations, keylen, digest)();
@@ -235,7 +241,7 @@ function scryptWork(password, salt, keylen, options_) {
   if (128 * r * (n + p + 2) > (maxmem || 32 * 1024 * 1024)) {
     throw coded(new RangeError("Invalid scrypt params: memory limit exceeded"), "ERR_CRYPTO_INVALID_SCRYPT_PARAMS");
   }
-  return () => bytes(ranged(() => host.scrypt(...given, n, r, p, keylen)));
+  return () => bytes(derived("scrypt", { password: given[0], salt: given[1], cost: n, blockSize: r, parallelization: p }, keylen));
 }
 export function scryptSync(password, salt, keylen, options_) { return scryptWork(password, salt, keylen, options_)(); }
 export function scrypt(password, salt, keylen, options_, callback) {
@@ -248,7 +254,7 @@ function hkdfWork(digest, key, salt, info, keylen) {
   integer(keylen, "length", 0, UINT_MAX);
   if (given[2].val.length > 1024) throw outOfRange("info", "must not contain more than 1024 bytes", given[2].val.length);
   const known = digestName(digest);
-  return () => toArrayBuffer(ranged(() => host.hkdf(known, ...given, keylen)));
+  return () => toArrayBuffer(derived("hkdf", { digest: known, key: given[0], salt: given[1], info: given[2] }, keylen));
 }
 export function hkdfSync(digest, key, salt, info, keylen) { return hkdfWork(digest, key, salt, info, keylen)(); }
 export function hkdf(digest, key, salt, info, keylen, callback) {

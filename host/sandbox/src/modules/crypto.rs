@@ -1,5 +1,6 @@
 //! `crypto`: hashes, HMAC, key derivation, random numbers, signatures. Stateless: what a hash has come to travels to the guest
 //! and back, so nothing here would have to survive the process.
+mod before;
 mod encoding;
 mod hashing;
 mod signing;
@@ -24,13 +25,14 @@ const HKDF_INFO_BYTES_MAX: usize = 1024;
 
 pub(super) static MODULE: Module = Module {
     name: "crypto",
-    version: "0.1.0",
+    version: "0.2.0",
     docs: "Hashes, HMAC, key derivation, random numbers and signatures, as in Node; `subtle` as in browsers.",
     interface: Some(Interface {
-        name: "vm:crypto/crypto@0.1.0",
+        name: "vm:crypto/crypto@0.2.0",
         wit: include_str!("../../../../wit/crypto/crypto.wit"),
         link,
     }),
+    before: &[("vm:crypto/crypto@0.1.0", before::link)],
     facade: Some(Facade {
         source: concat!(include_str!("checks.js"), include_str!("crypto.js"), include_str!("crypto/subtle.js")),
         types: include_str!("crypto.d.ts"),
@@ -111,39 +113,130 @@ impl Traffic for KeyPair {
     }
 }
 
+/// Bytes that are made, or the text that they are.
+#[derive(Clone, ComponentType, Lower)]
+#[component(variant)]
+enum Made {
+    #[component(name = "text")]
+    Text(String),
+    #[component(name = "bytes")]
+    Bytes(Vec<u8>),
+}
+
+impl Traffic for Made {
+    fn bytes(&self, _: &Store<'_>) -> usize {
+        match self {
+            Made::Text(text) => text.len(),
+            Made::Bytes(bytes) => bytes.len(),
+        }
+    }
+}
+
+#[derive(ComponentType, Lift)]
+#[component(variant)]
+enum Wanted {
+    #[component(name = "state")]
+    State,
+    #[component(name = "bytes")]
+    Bytes,
+    #[component(name = "text")]
+    Text(WasmStr),
+}
+
+impl Traffic for Wanted {}
+
+#[derive(ComponentType, Lift)]
+#[component(variant)]
+enum Derivation {
+    #[component(name = "pbkdf2")]
+    Pbkdf2(Pbkdf2),
+    #[component(name = "scrypt")]
+    Scrypt(Scrypt),
+    #[component(name = "hkdf")]
+    Hkdf(Hkdf),
+}
+
+#[derive(ComponentType, Lift)]
+#[component(record)]
+struct Pbkdf2 {
+    digest: WasmStr,
+    password: Piece,
+    salt: Piece,
+    iterations: u32,
+}
+
+#[derive(ComponentType, Lift)]
+#[component(record)]
+struct Scrypt {
+    password: Piece,
+    salt: Piece,
+    cost: u32,
+    #[component(name = "block-size")]
+    block_size: u32,
+    parallelization: u32,
+}
+
+#[derive(ComponentType, Lift)]
+#[component(record)]
+struct Hkdf {
+    digest: WasmStr,
+    key: Piece,
+    salt: Piece,
+    info: Piece,
+}
+
+impl Traffic for Derivation {
+    fn bytes(&self, store: &Store<'_>) -> usize {
+        match self {
+            Derivation::Pbkdf2(Pbkdf2 { digest, password, salt, .. }) => {
+                digest.bytes(store) + password.bytes(store) + salt.bytes(store)
+            }
+            Derivation::Scrypt(Scrypt { password, salt, .. }) => password.bytes(store) + salt.bytes(store),
+            Derivation::Hkdf(Hkdf { digest, key, salt, info }) => {
+                digest.bytes(store) + key.bytes(store) + salt.bytes(store) + info.bytes(store)
+            }
+        }
+    }
+}
+
 fn link(crypto: &mut Linking<'_>) -> wasmtime::Result<()> {
-    crypto.function("hashes", |_, (): ()| Ok((hashing::NAMES.map(str::to_owned).to_vec(),)))?;
-    crypto.function("hash-name", |store, (name,): (WasmStr,)| {
-        Ok((hashing::canonical(&name.to_str(&*store)?).map(str::to_owned),))
+    crypto.function("hashes", |store, (named,): (Option<WasmStr>,)| {
+        let named = named.map(|name| name.to_str(&*store)).transpose()?;
+        let names = match named {
+            Some(name) => hashing::canonical(&name).into_iter().map(str::to_owned).collect(),
+            None => hashing::NAMES.map(str::to_owned).to_vec(),
+        };
+        Ok((names,))
     })?;
-    crypto.function("decode", |store, (text, encoding): (WasmStr, WasmStr)| {
-        let max = host_text_bytes(store.data().meter.limits().mem_mb);
-        Ok((encoding::decode(&text.to_str(&*store)?, &encoding.to_str(&*store)?, max),))
-    })?;
-    crypto.function("encode", |store, (bytes, encoding): (WasmList<u8>, WasmStr)| {
-        let max = host_text_bytes(store.data().meter.limits().mem_mb);
-        Ok((encoding::encode(bytes.as_le_slice(&*store), &encoding.to_str(&*store)?, max),))
-    })?;
-    type Hashing = (WasmStr, Option<Piece>, WasmList<u8>, Vec<Piece>);
-    crypto.function("absorb", |store, (name, key, state, pieces): Hashing| {
+    type Hashing = (WasmStr, Option<Piece>, WasmList<u8>, Vec<Piece>, Wanted);
+    crypto.function("hash", |store, (name, key, state, pieces, wanted): Hashing| {
         let hashed = hashed(store, &name, key.as_ref(), &state, &pieces)?;
-        Ok((hashed.map(|(hashed, _)| hashed.state()),))
+        let encoding = match &wanted {
+            Wanted::Text(encoding) => encoding.to_str(&*store)?,
+            _ => "".into(),
+        };
+        let answer = |(hashed, key): (Box<dyn Hashed>, Option<Vec<u8>>)| match wanted {
+            Wanted::State => Ok(Made::Bytes(hashed.state())),
+            Wanted::Bytes => Ok(Made::Bytes(hashed.finish(key.as_deref()))),
+            Wanted::Text(_) => encoding::encode(&hashed.finish(key.as_deref()), &encoding, usize::MAX).map(Made::Text),
+        };
+        Ok((hashed.and_then(answer),))
     })?;
-    crypto.function("digest", |store, (name, key, state, pieces): Hashing| {
-        let hashed = hashed(store, &name, key.as_ref(), &state, &pieces)?;
-        Ok((hashed.map(|(hashed, key)| hashed.finish(key.as_deref())),))
+    crypto.function("recode", |store, (data, encoding): (Piece, WasmStr)| {
+        let max = host_text_bytes(store.data().meter.limits().mem_mb);
+        let encoding = encoding.to_str(&*store)?;
+        Ok((match data {
+            Piece::Text(text) => encoding::decode(&text.to_str(&*store)?, &encoding, max).map(Made::Bytes),
+            Piece::Bytes(bytes) => encoding::encode(bytes.as_le_slice(&*store), &encoding, max).map(Made::Text),
+        },))
     })?;
-    crypto.function(
-        "digest-text",
-        |store, (name, key, state, pieces, encoding): (WasmStr, Option<Piece>, WasmList<u8>, Vec<Piece>, WasmStr)| {
-            let hashed = hashed(store, &name, key.as_ref(), &state, &pieces)?;
-            let encoding = encoding.to_str(&*store)?;
-            let text = |(hashed, key): (Box<dyn Hashed>, Option<Vec<u8>>)| {
-                encoding::encode(&hashed.finish(key.as_deref()), &encoding, usize::MAX)
-            };
-            Ok((hashed.and_then(text),))
-        },
-    )?;
+    crypto.function("derive", |store, (how, length): (Derivation, u32)| Ok((derive(store, &how, length)?,)))?;
+    common(crypto)?;
+    signing::link(crypto)
+}
+
+/// What the versions of the interface have in common.
+fn common(crypto: &mut Linking<'_>) -> wasmtime::Result<()> {
     crypto.function("random-bytes", |store, (size,): (u32,)| {
         let max = host_text_bytes(store.data().meter.limits().mem_mb);
         if size as usize > max {
@@ -152,43 +245,40 @@ fn link(crypto: &mut Linking<'_>) -> wasmtime::Result<()> {
         let mut bytes = vec![0; size as usize];
         Ok((random(&mut bytes).map(|()| bytes),))
     })?;
-    crypto.function("random-uuid", |_, (): ()| {
-        let mut bytes = [0; 16];
-        Ok((random(&mut bytes).map(|()| uuid(bytes)),))
-    })?;
     crypto.function("equal", |store, (a, b): (WasmList<u8>, WasmList<u8>)| {
         Ok((signing::equal(a.as_le_slice(&*store), b.as_le_slice(&*store)),))
     })?;
-    crypto.function(
-        "pbkdf2",
-        |store, (digest, password, salt, iterations, length): (WasmStr, Piece, Piece, u32, u32)| {
+    signing::common(crypto)
+}
+
+fn derive(store: &mut Store<'_>, how: &Derivation, length: u32) -> wasmtime::Result<Answer<Vec<u8>>> {
+    Ok(match how {
+        Derivation::Pbkdf2(Pbkdf2 { digest, password, salt, iterations }) => {
             let digest = digest.to_str(&*store)?.into_owned();
             let (password, salt) = (password.to_vec(store)?, salt.to_vec(store)?);
-            if iterations == 0 {
-                return Ok((Err(out_of_range("iterations", ">= 1", iterations)),));
+            if *iterations == 0 {
+                return Ok(Err(out_of_range("iterations", ">= 1", *iterations)));
             }
             if length > DERIVED_BYTES_MAX {
-                return Ok((Err(out_of_range("keylen", &format!("<= {DERIVED_BYTES_MAX}"), length)),));
+                return Ok(Err(out_of_range("keylen", &format!("<= {DERIVED_BYTES_MAX}"), length)));
             }
-            let keyed = Keyed::new(&digest, &password);
-            Ok((keyed.and_then(|keyed| {
+            Keyed::new(&digest, &password).and_then(|keyed| {
                 // Any number of iterations: the script's own clock is asked on the way.
-                keyed.pbkdf2(&salt, iterations, length as usize, || store.data_mut().meter.poll() == Verdict::Go)
-            }),))
-        },
-    )?;
-    crypto.function("scrypt", |store, (password, salt, n, r, p, length): (Piece, Piece, u32, u32, u32, u32)| {
-        Ok((scrypt(&password.to_vec(store)?, &salt.to_vec(store)?, n, r, p, length),))
-    })?;
-    crypto.function("hkdf", |store, (digest, key, salt, info, length): (WasmStr, Piece, Piece, Piece, u32)| {
-        let (key, salt, info) = (key.to_vec(store)?, salt.to_vec(store)?, info.to_vec(store)?);
-        if info.len() > HKDF_INFO_BYTES_MAX {
-            let received = u32::try_from(info.len()).unwrap_or(u32::MAX);
-            return Ok((Err(out_of_range("info", &format!("<= {HKDF_INFO_BYTES_MAX}"), received)),));
+                keyed.pbkdf2(&salt, *iterations, length as usize, || store.data_mut().meter.poll() == Verdict::Go)
+            })
         }
-        Ok((hashing::hkdf(&digest.to_str(&*store)?, &key, &salt, &info, length as usize),))
-    })?;
-    signing::link(crypto)
+        Derivation::Scrypt(Scrypt { password, salt, cost, block_size, parallelization }) => {
+            scrypt(&password.to_vec(store)?, &salt.to_vec(store)?, *cost, *block_size, *parallelization, length)
+        }
+        Derivation::Hkdf(Hkdf { digest, key, salt, info }) => {
+            let (key, salt, info) = (key.to_vec(store)?, salt.to_vec(store)?, info.to_vec(store)?);
+            if info.len() > HKDF_INFO_BYTES_MAX {
+                let received = u32::try_from(info.len()).unwrap_or(u32::MAX);
+                return Ok(Err(out_of_range("info", &format!("<= {HKDF_INFO_BYTES_MAX}"), received)));
+            }
+            hashing::hkdf(&digest.to_str(&*store)?, &key, &salt, &info, length as usize)
+        }
+    })
 }
 
 /// A hash after these pieces, and the key when it is an HMAC.
@@ -214,16 +304,6 @@ fn hashed(
 
 fn random(bytes: &mut [u8]) -> Answer<()> {
     getrandom::fill(bytes).map_err(|error| Failure::new("ERR_CRYPTO_OPERATION_FAILED", error.to_string()))
-}
-
-fn uuid(mut bytes: [u8; 16]) -> String {
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let mut text = encoding::hex(&bytes);
-    for at in [8, 13, 18, 23] {
-        text.insert(at, '-');
-    }
-    text
 }
 
 /// As Node says it.

@@ -170,14 +170,14 @@ where
         }
     };
     let begun = begun.and_then(|(work, room)| {
-        let Call { started, subject, .. } = &call;
-        let (started, subject, given) = (*started, subject.clone(), call.bytes);
+        let Call { started, shown, .. } = &call;
+        let (started, shown, given) = (*started, shown.clone(), call.bytes);
         let results = Arc::clone(store.data().tickets.results());
         let timed = async move {
             let value = work.await;
             drop(room);
             let held = results.hold(value.kept());
-            Finished { value, given, micros: micros(started), subject, _held: held }
+            Finished { value, given, micros: micros(started), shown, _held: held }
         };
         store.data_mut().tickets.call(timed).ok_or_else(|| {
             Failure::new("ETOOMANY", format!("more than {CALLS_MAX} host calls of this session are under way"))
@@ -199,12 +199,12 @@ fn take<T: Traffic + 'static>(
     ticket: u32,
 ) -> wasmtime::Result<Answer<T>> {
     let taken = store.data_mut().tickets.take::<Finished<T>>(ticket);
-    let Finished { value, given, micros, subject, _held } =
+    let Finished { value, given, micros, shown, _held } =
         taken.ok_or_else(|| wasmtime::format_err!("{module}.{name}: took a ticket that is not its own"))?;
     let answer = (value,);
     let bytes = answer.bytes(store) as u64;
     account(store, slot, micros, bytes);
-    audit(store, slot, module, name, subject, micros, given + bytes, answer.failed());
+    audit(store, (slot, module, name), shown, micros, given + bytes, answer.failed());
     Ok(answer.0)
 }
 
@@ -214,7 +214,7 @@ struct Finished<T> {
     /// Bytes of the arguments, which are accounted for already.
     given: u64,
     micros: u64,
-    subject: Option<String>,
+    shown: Shown,
     /// Room for the value.
     _held: Held,
 }
@@ -224,7 +224,14 @@ struct Call {
     started: Instant,
     slot: usize,
     bytes: u64,
+    shown: Shown,
+}
+
+/// What an audit event shows of a call.
+#[derive(Clone, Default)]
+struct Shown {
     subject: Option<String>,
+    verb: Option<&'static str>,
 }
 
 /// Counts a call, and traps when the script was asked to stop and had its grace. The guest asks by itself when the call
@@ -239,14 +246,17 @@ pub(super) fn counted(store: &mut Store<'_>, slot: usize) -> wasmtime::Result<()
 fn begin<P: Traffic>(store: &mut Store<'_>, slot: usize, given: &P) -> wasmtime::Result<Call> {
     counted(store, slot)?;
     let host = store.data();
-    let subject = if host.is_audited(slot) { given.subject(store) } else { None };
-    Ok(Call { started: Instant::now(), slot, bytes: given.bytes(store) as u64, subject })
+    let shown = match host.is_audited(slot) {
+        true => Shown { subject: given.subject(store), verb: given.verb() },
+        false => Shown::default(),
+    };
+    Ok(Call { started: Instant::now(), slot, bytes: given.bytes(store) as u64, shown })
 }
 
 fn end<R: Traffic>(store: &mut Store<'_>, call: Call, module: &'static str, name: &'static str, answer: &R) {
     let (micros, bytes) = (micros(call.started), call.bytes + answer.bytes(store) as u64);
     account(store, call.slot, micros, bytes);
-    audit(store, call.slot, module, name, call.subject, micros, bytes, answer.failed());
+    audit(store, (call.slot, module, name), call.shown, micros, bytes, answer.failed());
 }
 
 fn account(store: &mut Store<'_>, slot: usize, micros: u64, bytes: u64) {
@@ -255,22 +265,24 @@ fn account(store: &mut Store<'_>, slot: usize, micros: u64, bytes: u64) {
     usage.bytes += bytes;
 }
 
-#[expect(clippy::too_many_arguments, reason = "the fields of one event")]
 fn audit(
     store: &mut Store<'_>,
-    slot: usize,
-    module: &'static str,
-    function: &'static str,
-    subject: Option<String>,
+    (slot, module, name): Place,
+    Shown { subject, verb }: Shown,
     us: u64,
     bytes: u64,
     error: Option<String>,
 ) {
-    if store.data().is_audited(slot) {
-        let call =
-            model::HostCall { module: module.to_owned(), function: function.to_owned(), subject, us, bytes, error };
-        store.data_mut().audit(call);
+    if !store.data().is_audited(slot) {
+        return;
     }
+    let function = match verb {
+        None => name.to_owned(),
+        Some(verb) if name.ends_with("-sync") => format!("{verb}-sync"),
+        Some(verb) => verb.to_owned(),
+    };
+    let call = model::HostCall { module: module.to_owned(), function, subject, us, bytes, error };
+    store.data_mut().audit(call);
 }
 
 fn micros(since: Instant) -> u64 {
@@ -293,6 +305,11 @@ pub(crate) trait Traffic {
     /// What an audit event shows of it.
     fn subject(&self, store: &Store<'_>) -> Option<String> {
         let _ = store;
+        None
+    }
+
+    /// What an audit event calls the function, where its name says too little.
+    fn verb(&self) -> Option<&'static str> {
         None
     }
 
@@ -441,6 +458,11 @@ macro_rules! tuples {
             fn subject(&self, store: &Store<'_>) -> Option<String> {
                 let ($($name,)+) = self;
                 None$(.or_else(|| $name.subject(store)))+
+            }
+
+            fn verb(&self) -> Option<&'static str> {
+                let ($($name,)+) = self;
+                None$(.or_else(|| $name.verb()))+
             }
 
             fn failed(&self) -> Option<String> {

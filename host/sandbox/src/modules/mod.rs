@@ -43,6 +43,8 @@ pub struct Module {
     pub docs: &'static str,
     /// What an image imports for it. None: it is JavaScript alone and reaches nothing.
     pub interface: Option<Interface>,
+    /// Interfaces of its former versions, with their package and version, and what links them: stored heaps import those.
+    pub(crate) before: &'static [(&'static str, Link)],
     /// What `require` answers. None: the functions of the interface as they are.
     pub facade: Option<Facade>,
     /// JSON Schema of its grant: what `config` of a template's entry may be, besides `audit`.
@@ -67,8 +69,11 @@ pub struct Interface {
     pub name: &'static str,
     /// The WIT package, as text.
     pub wit: &'static str,
-    pub(crate) link: fn(&mut Linking<'_>) -> wasmtime::Result<()>,
+    pub(crate) link: Link,
 }
+
+/// Adds a module's functions to an instance.
+pub(crate) type Link = fn(&mut Linking<'_>) -> wasmtime::Result<()>;
 
 /// The JavaScript side of a module: an ES module, evaluated once when an image is built, inside the sandbox. It imports
 /// its interface's functions as the default of `host:NAME`, and other facades as `node:NAME`, listed or not. What
@@ -116,6 +121,7 @@ impl Module {
         version: "0.1.0",
         docs: "",
         interface: None,
+        before: &[],
         facade: None,
         grant_schema: NO_GRANT_SCHEMA,
         check_grant: grant_of::<NoGrant>,
@@ -142,13 +148,20 @@ impl Module {
     }
 
     pub(crate) fn link(&'static self, linker: &mut Linker<Host>, slot: usize) -> wasmtime::Result<()> {
-        match &self.interface {
-            Some(interface) => {
-                let instance = linker.instance(interface.name)?;
-                (interface.link)(&mut Linking { instance, module: self, slot })
-            }
-            None => Ok(()),
+        for (name, link) in self.versions() {
+            link(&mut Linking { instance: linker.instance(name)?, module: self, slot })?;
         }
+        Ok(())
+    }
+
+    /// Names of the interfaces that it links: its own, and those of before.
+    pub(crate) fn interfaces(&self) -> impl Iterator<Item = &'static str> {
+        self.versions().map(|(name, _)| name)
+    }
+
+    fn versions(&self) -> impl Iterator<Item = (&'static str, Link)> + use<> {
+        let now = self.interface.as_ref().map(|interface| (interface.name, interface.link));
+        now.into_iter().chain(self.before.iter().copied())
     }
 }
 

@@ -4,8 +4,8 @@ import host from "host:yaml";
 const NAN = "\u0000NaN";
 const revive = (json) => (json.includes("\\u0000NaN") ? JSON.parse(json, (_, value) => (value === NAN ? NaN : value)) : JSON.parse(json));
 
-export function parse(text) { return revive(host.parse(string(text, "text"))); }
-export function parseAll(text) { return revive(host.parseAll(string(text, "text"))); }
+export function parse(text) { return revive(host.parse(string(text, "text"), false)); }
+export function parseAll(text) { return revive(host.parse(string(text, "text"), true)); }
 export { parseAll as parseDocuments };
 export function stringify(value, given) {
   const { indent = 2 } = options(given);

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use wasmtime::component::WasmStr;
 
-use super::{Answer, Facade, Failure, Interface, Linking, Module, NO_GRANT_SCHEMA, NoGrant, grant_of};
+use super::{Answer, Facade, Failure, Interface, Linking, Module, NO_GRANT_SCHEMA, NoGrant, Store, grant_of};
 use crate::limits::host_text_bytes;
 
 /// Longest text: it can't be stopped on its way.
@@ -18,9 +18,10 @@ const DOCUMENTS_MAX: usize = 1_000;
 
 pub(super) static MODULE: Module = Module {
     name: "yaml",
-    version: "0.1.0",
+    version: "0.2.0",
     docs: "YAML 1.2 to values and back.",
-    interface: Some(Interface { name: "vm:yaml/yaml@0.1.0", wit: include_str!("../../../../wit/yaml/yaml.wit"), link }),
+    interface: Some(Interface { name: "vm:yaml/yaml@0.2.0", wit: include_str!("../../../../wit/yaml/yaml.wit"), link }),
+    before: &[("vm:yaml/yaml@0.1.0", link_before)],
     facade: Some(Facade {
         source: concat!(include_str!("checks.js"), include_str!("yaml.js")),
         types: include_str!("yaml.d.ts"),
@@ -41,18 +42,34 @@ pub(super) static MODULE: Module = Module {
 };
 
 fn link(yaml: &mut Linking<'_>) -> wasmtime::Result<()> {
-    yaml.function("parse", |store, (text,): (WasmStr,)| {
-        let max = host_text_bytes(store.data().meter.limits().mem_mb);
-        Ok((parse(&text.to_str(&*store)?, max),))
+    yaml.function("parse", |store, (text, all): (WasmStr, bool)| {
+        let parse = if all { parse_all } else { parse };
+        read(store, &text, parse)
     })?;
-    yaml.function("parse-all", |store, (text,): (WasmStr,)| {
-        let max = host_text_bytes(store.data().meter.limits().mem_mb);
-        Ok((parse_all(&text.to_str(&*store)?, max),))
-    })?;
+    common(yaml)
+}
+
+/// Version 0.1.0, for heaps that were stored with it.
+fn link_before(yaml: &mut Linking<'_>) -> wasmtime::Result<()> {
+    yaml.function("parse", |store, (text,): (WasmStr,)| read(store, &text, parse))?;
+    yaml.function("parse-all", |store, (text,): (WasmStr,)| read(store, &text, parse_all))?;
+    common(yaml)
+}
+
+fn common(yaml: &mut Linking<'_>) -> wasmtime::Result<()> {
     yaml.function("stringify", |store, (json, indent): (WasmStr, u32)| {
         let max = host_text_bytes(store.data().meter.limits().mem_mb);
         Ok((stringify(&json.to_str(&*store)?, indent, max),))
     })
+}
+
+fn read(
+    store: &mut Store<'_>,
+    text: &WasmStr,
+    parse: fn(&str, usize) -> Answer<String>,
+) -> wasmtime::Result<(Answer<String>,)> {
+    let max = host_text_bytes(store.data().meter.limits().mem_mb);
+    Ok((parse(&text.to_str(&*store)?, max),))
 }
 
 fn options() -> serde_saphyr::Options {

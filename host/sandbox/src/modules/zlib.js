@@ -64,8 +64,8 @@ const compress = (format) => (buffer, given) => {
   return () => ranged(() => host.compress(format, data, level, max));
 };
 const decompress = (format) => (buffer, given) => {
-  const data = piece(buffer), wanted = options(given), max = lengthOf(wanted), work = endsOf(wanted, format) ? host.decompress : host.decompressBegun;
-  return () => ranged(() => work(format, data, max));
+  const data = piece(buffer), wanted = options(given), max = lengthOf(wanted), begun = !endsOf(wanted, format);
+  return () => ranged(() => host.decompress(format, data, max, begun));
 };
 const sync = (prepared) => (buffer, given) => prepared(buffer, typeof given === "number" ? undefined : given)();
 // With a callback as its last argument it calls that, as in Node; without one it answers with a promise.

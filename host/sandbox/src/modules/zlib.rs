@@ -21,9 +21,10 @@ const BROTLI_WINDOW_BITS: u32 = 22;
 
 pub(super) static MODULE: Module = Module {
     name: "zlib",
-    version: "0.1.0",
+    version: "0.2.0",
     docs: "gzip, zlib, raw deflate and brotli as in Node. What is inflated is bounded while it is inflated.",
-    interface: Some(Interface { name: "vm:zlib/zlib@0.1.0", wit: include_str!("../../../../wit/zlib/zlib.wit"), link }),
+    interface: Some(Interface { name: "vm:zlib/zlib@0.2.0", wit: include_str!("../../../../wit/zlib/zlib.wit"), link }),
+    before: &[("vm:zlib/zlib@0.1.0", link_before)],
     facade: Some(Facade {
         source: concat!(include_str!("checks.js"), include_str!("zlib.js")),
         types: include_str!("zlib.d.ts"),
@@ -83,25 +84,43 @@ enum Format {
 impl Traffic for Format {}
 
 fn link(zlib: &mut Linking<'_>) -> wasmtime::Result<()> {
+    zlib.function("decompress", |store, (format, data, max, begun): (Format, Piece, u32, bool)| {
+        answer(store, format, &data, max, begun)
+    })?;
+    common(zlib)
+}
+
+/// Version 0.1.0, for heaps that were stored with it.
+fn link_before(zlib: &mut Linking<'_>) -> wasmtime::Result<()> {
+    for (name, begun) in [("decompress", false), ("decompress-begun", true)] {
+        zlib.function(name, move |store, (format, data, max): (Format, Piece, u32)| {
+            answer(store, format, &data, max, begun)
+        })?;
+    }
+    common(zlib)
+}
+
+fn answer(
+    store: &mut Store<'_>,
+    format: Format,
+    data: &Piece,
+    max: u32,
+    begun: bool,
+) -> wasmtime::Result<(Answer<Vec<u8>>,)> {
+    let data = data.to_vec(store)?;
+    let mut out = Bounded::new(store, max);
+    let written = match decompress(format, &data, &mut out) {
+        Err(error) if begun && error.kind() == io::ErrorKind::UnexpectedEof => incomplete(format, &data, &mut out),
+        written => written,
+    };
+    Ok((out.answer(written),))
+}
+
+fn common(zlib: &mut Linking<'_>) -> wasmtime::Result<()> {
     zlib.function("compress", |store, (format, data, level, max): (Format, Piece, u32, u32)| {
         let data = data.to_vec(store)?;
         let mut out = Bounded::new(store, max);
         let written = compress(format, &data, level, &mut out);
-        Ok((out.answer(written),))
-    })?;
-    zlib.function("decompress", |store, (format, data, max): (Format, Piece, u32)| {
-        let data = data.to_vec(store)?;
-        let mut out = Bounded::new(store, max);
-        let written = decompress(format, &data, &mut out);
-        Ok((out.answer(written),))
-    })?;
-    zlib.function("decompress-begun", |store, (format, data, max): (Format, Piece, u32)| {
-        let data = data.to_vec(store)?;
-        let mut out = Bounded::new(store, max);
-        let written = match decompress(format, &data, &mut out) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => incomplete(format, &data, &mut out),
-            written => written,
-        };
         Ok((out.answer(written),))
     })?;
     zlib.function("crc32", |store, (data, value): (Piece, u32)| {

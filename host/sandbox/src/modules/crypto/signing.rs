@@ -4,9 +4,9 @@ use ed25519_dalek::{Signer as _, SigningKey as EdKey, VerifyingKey as EdPoint};
 use p256::ecdsa::signature::hazmat::{PrehashSigner as _, PrehashVerifier as _};
 use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
 use p256::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _};
-use wasmtime::component::{WasmList, WasmStr};
+use wasmtime::component::{ComponentType, Lift, WasmList, WasmStr};
 
-use super::super::{Answer, Failure, Linking};
+use super::super::{Answer, Failure, Linking, Traffic};
 use super::{KeyPair, hashing, random};
 
 /// What stands before 32 bytes of Ed25519 in PKCS #8 and in SubjectPublicKeyInfo (RFC 8410).
@@ -141,7 +141,45 @@ fn public_der(curve: &Curve, point: &[u8]) -> Answer<Vec<u8>> {
     }
 }
 
+/// What a key is wanted as.
+#[derive(Clone, Copy, ComponentType, Lift)]
+#[component(enum)]
+#[expect(dead_code, reason = "the guest makes them")]
+#[repr(u8)]
+enum KeyForm {
+    #[component(name = "point")]
+    Point,
+    #[component(name = "public-der")]
+    PublicDer,
+    #[component(name = "secret-der")]
+    SecretDer,
+}
+
+impl Traffic for KeyForm {}
+
+type Convert = fn(&Curve, &[u8]) -> Answer<Vec<u8>>;
+
 pub(super) fn link(crypto: &mut Linking<'_>) -> wasmtime::Result<()> {
+    crypto.function("pair-of", |store, (curve, secret): (WasmStr, Option<WasmList<u8>>)| {
+        let curve = Curve::named(&curve.to_str(&*store)?);
+        Ok((curve.and_then(|curve| match &secret {
+            Some(secret) => secret_key(&curve, secret.as_le_slice(&*store)),
+            None => generate(&curve),
+        }),))
+    })?;
+    crypto.function("convert-key", |store, (curve, key, to): (WasmStr, WasmList<u8>, KeyForm)| {
+        let convert: Convert = match to {
+            KeyForm::Point => public_key,
+            KeyForm::PublicDer => public_der,
+            KeyForm::SecretDer => secret_der,
+        };
+        let key = key.as_le_slice(&*store);
+        Ok((Curve::named(&curve.to_str(&*store)?).and_then(|curve| convert(&curve, key)),))
+    })
+}
+
+/// What version 0.1.0 had in their place.
+pub(super) fn link_before(crypto: &mut Linking<'_>) -> wasmtime::Result<()> {
     type Key = (WasmStr, WasmList<u8>);
     crypto.function("generate-key", |store, (curve,): (WasmStr,)| {
         Ok((Curve::named(&curve.to_str(&*store)?).and_then(|curve| generate(&curve)),))
@@ -150,15 +188,19 @@ pub(super) fn link(crypto: &mut Linking<'_>) -> wasmtime::Result<()> {
         let key = key.as_le_slice(&*store);
         Ok((Curve::named(&curve.to_str(&*store)?).and_then(|curve| secret_key(&curve, key)),))
     })?;
-    type Body = fn(&Curve, &[u8]) -> Answer<Vec<u8>>;
-    let bytes: [(&'static str, Body); 3] =
+    let bytes: [(&'static str, Convert); 3] =
         [("public-key", public_key), ("secret-der", secret_der), ("public-der", public_der)];
-    for (name, body) in bytes {
+    for (name, convert) in bytes {
         crypto.function(name, move |store, (curve, key): Key| {
             let key = key.as_le_slice(&*store);
-            Ok((Curve::named(&curve.to_str(&*store)?).and_then(|curve| body(&curve, key)),))
+            Ok((Curve::named(&curve.to_str(&*store)?).and_then(|curve| convert(&curve, key)),))
         })?;
     }
+    Ok(())
+}
+
+/// What the versions of the interface have in common.
+pub(super) fn common(crypto: &mut Linking<'_>) -> wasmtime::Result<()> {
     crypto.function(
         "sign",
         |store, (curve, digest, secret, data): (WasmStr, WasmStr, WasmList<u8>, WasmList<u8>)| {

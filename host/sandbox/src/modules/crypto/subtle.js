@@ -62,8 +62,8 @@ const curveOf = (algorithm) => {
   return "P-256";
 };
 const describe = (algorithm) => (algorithm.name === "ECDSA" ? { name: "ECDSA", namedCurve: "P-256" } : { name: algorithm.name });
-const base64url = (value) => host.encode(value, "base64url");
-const fromBase64url = (text, name) => host.decode(string(text, name), "base64url");
+const base64url = (value) => encoded(value, "base64url");
+const fromBase64url = (text, name) => decoded(string(text, name), "base64url");
 
 function dataOfJwk(jwk, algorithm, curve) {
   const given = options(jwk, "keyData");
@@ -75,7 +75,7 @@ function dataOfJwk(jwk, algorithm, curve) {
   if (!fits) throw domError("DataError", "Invalid JWK \"kty\" or \"crv\" parameter");
   const point = [...(curve === "P-256" ? [4] : []), ...fromBase64url(given.x, "keyData.x")];
   if (curve === "P-256") point.push(...fromBase64url(given.y, "keyData.y"));
-  const pair = given.d === undefined ? undefined : host.secretKey(curve, fromBase64url(given.d, "keyData.d"));
+  const pair = given.d === undefined ? undefined : host.pairOf(curve, fromBase64url(given.d, "keyData.d"));
   if (pair !== undefined && !host.equal(pair.point, Uint8Array.from(point))) throw domError("DataError", "Invalid keyData");
   return pair === undefined ? ["public", Uint8Array.from(point)] : ["private", pair];
 }
@@ -98,10 +98,10 @@ function importWork(format, keyData, given, extractable, usages) {
   let type, material;
   try {
     if (format === "jwk") [type, material] = dataOfJwk(keyData, algorithm, curve);
-    else if (format === "pkcs8") [type, material] = ["private", host.secretKey(curve, source(keyData, "keyData"))];
+    else if (format === "pkcs8") [type, material] = ["private", host.pairOf(curve, source(keyData, "keyData"))];
     else if (format === "raw" || format === "spki") [type, material] = ["public", source(keyData, "keyData")];
     else throw unsupported(`the format ${String(format).slice(0, 50)}`);
-    if (type === "public") material = { point: host.publicKey(curve, material) };
+    if (type === "public") material = { point: host.convertKey(curve, material, "point") };
   } catch (error) {
     throw error?.code === "ERR_CRYPTO_INVALID_KEY" ? domError("DataError", "Invalid keyData") : error;
   }
@@ -120,8 +120,8 @@ function exportWork(format, key) {
   } else {
     const curve = name === "ECDSA" ? "P-256" : "Ed25519", { point, secret } = material, isPublic = key.type === "public";
     if (format === "raw" && isPublic) return toArrayBuffer(point);
-    if (format === "spki" && isPublic) return toArrayBuffer(host.publicDer(curve, point));
-    if (format === "pkcs8" && !isPublic) return toArrayBuffer(host.secretDer(curve, secret));
+    if (format === "spki" && isPublic) return toArrayBuffer(host.convertKey(curve, point, "public-der"));
+    if (format === "pkcs8" && !isPublic) return toArrayBuffer(host.convertKey(curve, secret, "secret-der"));
     if (format === "jwk") {
       const parts = curve === "P-256"
         ? { kty: "EC", crv: curve, x: base64url(point.slice(1, 33)), y: base64url(point.slice(33)) }
@@ -142,7 +142,7 @@ function generateWork(given, extractable, usages) {
   if (name !== "ECDSA" && name !== "Ed25519") throw unsupported(`the algorithm ${name.slice(0, 50)}`);
   const curve = curveOf(algorithm);
   if (!checkUsages(name, usages).includes("sign")) throw domError("SyntaxError", "Usages cannot be empty when creating a key.");
-  const pair = host.generateKey(curve);
+  const pair = host.pairOf(curve, null);
   return {
     publicKey: makeKey({ point: pair.point }, "public", describe(algorithm), true, usages.filter((usage) => usage === "verify")),
     privateKey: makeKey(pair, "private", describe(algorithm), extractable, ["sign"]),
@@ -151,7 +151,7 @@ function generateWork(given, extractable, usages) {
 function signWork(given, key, data) {
   const algorithm = algorithmOf(given), { name } = algorithm, material = materialOf(key, name, "sign");
   if (name === "HMAC") {
-    return toArrayBuffer(host.digest(webHash(key.algorithm.hash)[1], { tag: "bytes", val: material }, EMPTY, [inBytes(data, "data")]));
+    return toArrayBuffer(hashed(webHash(key.algorithm.hash)[1], { tag: "bytes", val: material }, EMPTY, [inBytes(data, "data")]));
   }
   const digest = name === "ECDSA" ? webHash(algorithm.hash)[1] : "";
   return toArrayBuffer(host.sign(curveOf(key.algorithm), digest, material.secret, source(data, "data")));
@@ -160,7 +160,7 @@ function verifyWork(given, key, signature, data) {
   const algorithm = algorithmOf(given), { name } = algorithm, material = materialOf(key, name, "verify");
   const against = source(signature, "signature");
   if (name === "HMAC") {
-    const mac = host.digest(webHash(key.algorithm.hash)[1], { tag: "bytes", val: material }, EMPTY, [inBytes(data, "data")]);
+    const mac = hashed(webHash(key.algorithm.hash)[1], { tag: "bytes", val: material }, EMPTY, [inBytes(data, "data")]);
     return host.equal(mac, against);
   }
   const digest = name === "ECDSA" ? webHash(algorithm.hash)[1] : "";
@@ -172,11 +172,13 @@ function deriveWork(given, key, length) {
   const material = { tag: "bytes", val: materialOf(key, name, "deriveBits") }, salt = inBytes(algorithm.salt, "algorithm.salt");
   const digest = webHash(algorithm.hash)[1];
   if (integer(length, "length", 0, UINT_MAX) % 8 !== 0) throw domError("OperationError", "length must be a multiple of 8");
-  if (name === "HKDF") return toArrayBuffer(host.hkdf(digest, material, salt, inBytes(algorithm.info, "algorithm.info"), length / 8));
-  return toArrayBuffer(host.pbkdf2(digest, material, salt, integer(algorithm.iterations, "algorithm.iterations", 1, UINT_MAX), length / 8));
+  const how = name === "HKDF"
+    ? { tag: "hkdf", val: { digest, key: material, salt, info: inBytes(algorithm.info, "algorithm.info") } }
+    : { tag: "pbkdf2", val: { digest, password: material, salt, iterations: integer(algorithm.iterations, "algorithm.iterations", 1, UINT_MAX) } };
+  return toArrayBuffer(host.derive(how, length / 8));
 }
 export const subtle = Object.freeze({
-  async digest(algorithm, data) { return toArrayBuffer(host.digest(webHash(algorithm)[1], null, EMPTY, [inBytes(data, "data")])); },
+  async digest(algorithm, data) { return toArrayBuffer(hashed(webHash(algorithm)[1], null, EMPTY, [inBytes(data, "data")])); },
   async importKey(format, keyData, algorithm, extractable, keyUsages) { return importWork(format, keyData, algorithm, extractable, keyUsages); },
   async exportKey(format, key) { return exportWork(format, key); },
   async generateKey(algorithm, extractable, keyUsages) { return generateWork(algorithm, extractable, keyUsages); },
@@ -185,6 +187,6 @@ export const subtle = Object.freeze({
   async deriveBits(algorithm, key, length) { return deriveWork(algorithm, key, length); },
 });
 export const webcrypto = Object.freeze({ subtle, getRandomValues, randomUUID, CryptoKey });
-if (globalThis.crypto !== undefined && globalThis.crypto.subtle === undefined) {
-  Object.defineProperty(globalThis.crypto, "subtle", { value: subtle, configurable: true, enumerable: true });
+if (web.subtle === undefined) {
+  Object.defineProperty(web, "subtle", { value: subtle, configurable: true, enumerable: true });
 }

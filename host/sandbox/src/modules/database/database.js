@@ -111,7 +111,7 @@ class Connection {
   }
 
   close() {
-    if (this.handle !== 0) host.close(this.handle);
+    if (this.handle !== 0) host.close(this.handle, null);
     this.handle = 0;
     this.owner = null;
   }
@@ -194,7 +194,7 @@ function* rowByRow(connection, as, bigint, sql, given) {
       yield* rowsOf(part, bigint);
     }
   } finally {
-    if (!done) host.closeCursor(handle, cursor);
+    if (!done) host.close(handle, cursor);
   }
 }
 
@@ -211,7 +211,7 @@ async function* rowByRowLater(connection, as, bigint, sql, given) {
       yield* rowsOf(part, bigint);
     }
   } finally {
-    if (!done) host.closeCursor(handle, cursor);
+    if (!done) host.close(handle, cursor);
   }
 }
 

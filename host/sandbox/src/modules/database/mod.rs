@@ -41,13 +41,14 @@ const MEMORY_MB_MAX: u32 = 1 << 10;
 
 pub(super) static MODULE: Module = Module {
     name: "database",
-    version: "0.1.0",
+    version: "0.2.0",
     docs: "SQLite databases, in memory or in files beneath a granted directory of the session's worktree.",
     interface: Some(Interface {
-        name: "vm:database/database@0.1.0",
+        name: "vm:database/database@0.2.0",
         wit: include_str!("../../../../../wit/database/database.wit"),
         link,
     }),
+    before: &[("vm:database/database@0.1.0", link_before)],
     facade: Some(Facade { source: include_str!("database.js"), types: include_str!("database.d.ts") }),
     grant_schema: include_str!("grant.json"),
     check_grant,
@@ -294,19 +295,29 @@ fn lost(saved: &mut Saved) -> Answer<()> {
 }
 
 fn link(databases: &mut Linking<'_>) -> wasmtime::Result<()> {
+    databases.function("close", |store, (handle, cursor): (u32, Option<u32>)| {
+        Ok((match cursor {
+            Some(cursor) => close_cursor(store, handle, cursor),
+            None => close(store, handle),
+        },))
+    })?;
+    common(databases)
+}
+
+/// Version 0.1.0, for heaps that were stored with it.
+fn link_before(databases: &mut Linking<'_>) -> wasmtime::Result<()> {
+    databases.function("close", |store, (handle,): (u32,)| Ok((close(store, handle),)))?;
+    databases
+        .function("close-cursor", |store, (handle, cursor): (u32, u32)| Ok((close_cursor(store, handle, cursor),)))?;
+    common(databases)
+}
+
+/// What the versions of the interface have in common.
+fn common(databases: &mut Linking<'_>) -> wasmtime::Result<()> {
     databases.function("open", |store, (dsn,): (WasmStr,)| {
         let dsn = dsn.to_str(&*store)?.into_owned();
         let deadline = deadline(store);
         Ok((store.data_mut().state::<Databases>().and_then(|open| open.open(&dsn, &deadline)),))
-    })?;
-    databases.function("close", |store, (handle,): (u32,)| {
-        let deadline = deadline(store);
-        let closed = store.data_mut().state::<Databases>().map(|open| {
-            if let Some(Open { database: Held::Open(database), .. }) = open.open.remove(&handle) {
-                database.close(&deadline);
-            }
-        });
-        Ok((closed,))
     })?;
     databases.function("transaction", |store, (handle,): (u32,)| {
         let deadline = deadline(store);
@@ -344,18 +355,28 @@ fn link(databases: &mut Linking<'_>) -> wasmtime::Result<()> {
         |store, (handle, cursor): (u32, u32)| {
             Ok(later(store, handle, move |live| live.kept(|live| live.fetch(cursor))))
         },
-    )?;
-    databases.function("close-cursor", |store, (handle, cursor): (u32, u32)| {
-        if store.data_mut().state::<Databases>().is_ok_and(|databases| databases.is_asleep(handle)) {
-            return Ok((Ok(()),));
-        }
-        let closed = now(store, handle, |live| {
-            live.close_cursor(cursor);
-            Ok(())
-        });
-        // That of a database that is closed is closed as well.
-        Ok((closed.or_else(|failure| if failure.code == "SQLITE_MISUSE" { Ok(()) } else { Err(failure) }),))
-    })
+    )
+}
+
+fn close(store: &mut Store<'_>, handle: u32) -> Answer<()> {
+    let deadline = deadline(store);
+    let open = store.data_mut().state::<Databases>()?;
+    if let Some(Open { database: Held::Open(database), .. }) = open.open.remove(&handle) {
+        database.close(&deadline);
+    }
+    Ok(())
+}
+
+fn close_cursor(store: &mut Store<'_>, handle: u32, cursor: u32) -> Answer<()> {
+    if store.data_mut().state::<Databases>().is_ok_and(|databases| databases.is_asleep(handle)) {
+        return Ok(());
+    }
+    let closed = now(store, handle, |live| {
+        live.close_cursor(cursor);
+        Ok(())
+    });
+    // That of a database that is closed is closed as well.
+    closed.or_else(|failure| if failure.code == "SQLITE_MISUSE" { Ok(()) } else { Err(failure) })
 }
 
 fn now<T>(store: &mut Store<'_>, handle: u32, work: impl FnOnce(&mut Live) -> Answer<T>) -> Answer<T> {

@@ -68,7 +68,7 @@ const timeoutOf = (init) => {
 const streamOf = (handle, signal) => {
   let controller;
   const abort = () => {
-    host.close(handle);
+    host.giveUp({ tag: "body", val: handle });
     controller.error(signal.reason);
   };
   const ended = () => signal?.removeEventListener("abort", abort);
@@ -94,7 +94,7 @@ const streamOf = (handle, signal) => {
     },
     cancel() {
       ended();
-      host.close(handle);
+      host.giveUp({ tag: "body", val: handle });
     },
   }, { highWaterMark: 0 });
 };
@@ -111,13 +111,13 @@ export async function fetch(input, init = undefined) {
   const { url, method, headers, body, signal, redirect } = wanted.url === undefined ? await wanted : wanted;
   signal?.throwIfAborted();
   const id = (last = (last + 1) >>> 0);
-  const cancel = signal && (() => host.cancel(id));
+  const cancel = signal && (() => host.giveUp({ tag: "request", val: id }));
   signal?.addEventListener("abort", cancel);
   try {
     const answer = await host.send({ id, url, method, headers, redirect, timeoutMs }, body);
     if (signal?.aborted) {
       // Aborted at the very moment that the answer came.
-      if (answer.handle !== 0) host.close(answer.handle);
+      if (answer.handle !== 0) host.giveUp({ tag: "body", val: answer.handle });
       signal.throwIfAborted();
     }
     if (method === "HEAD" || isNullStatus(answer.status)) return respond(answer, null);

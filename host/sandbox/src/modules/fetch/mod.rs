@@ -58,14 +58,15 @@ const IDLE_MAX: usize = 4;
 
 pub(super) static MODULE: Module = Module {
     name: "fetch",
-    version: "0.1.0",
+    version: "0.2.0",
     docs: "HTTP requests as on the web: `fetch(url, init)`. Reaches the origins that the template grants, and nothing else; \
         listing it makes `fetch` a global, too.",
     interface: Some(Interface {
-        name: "vm:fetch/fetch@0.1.0",
+        name: "vm:fetch/fetch@0.2.0",
         wit: include_str!("../../../../../wit/fetch/fetch.wit"),
         link,
     }),
+    before: &[("vm:fetch/fetch@0.1.0", link_before)],
     facade: Some(Facade { source: include_str!("facade.js"), types: include_str!("facade.d.ts") }),
     grant_schema: include_str!("grant.schema.json"),
     check_grant: |config| read_grant::<Grant>(config)?.check(),
@@ -162,6 +163,18 @@ enum Redirect {
 }
 
 /// A request as the guest sends it.
+/// What is given up.
+#[derive(Clone, Copy, ComponentType, Lift)]
+#[component(variant)]
+enum Unfinished {
+    #[component(name = "request")]
+    Request(u32),
+    #[component(name = "body")]
+    Body(u32),
+}
+
+impl Traffic for Unfinished {}
+
 #[derive(ComponentType, Lift)]
 #[component(record)]
 struct Request {
@@ -286,6 +299,47 @@ impl State for Fetch {
 }
 
 fn link(fetch: &mut Linking<'_>) -> wasmtime::Result<()> {
+    fetch.function("give-up", |store, (what,): (Unfinished,)| {
+        match what {
+            Unfinished::Request(id) => cancel(store, id),
+            Unfinished::Body(handle) => close(store, handle),
+        }
+        Ok(())
+    })?;
+    common(fetch)
+}
+
+/// Version 0.1.0, for heaps that were stored with it.
+fn link_before(fetch: &mut Linking<'_>) -> wasmtime::Result<()> {
+    type GiveUp = fn(&mut Store<'_>, u32);
+    for (name, body) in [("close", close as GiveUp), ("cancel", cancel as GiveUp)] {
+        fetch.function(name, move |store, (number,): (u32,)| {
+            body(store, number);
+            Ok(())
+        })?;
+    }
+    common(fetch)
+}
+
+/// Gives up a body.
+fn close(store: &mut Store<'_>, handle: u32) {
+    if let Ok(fetch) = store.data_mut().state::<Fetch>() {
+        fetch.0.bodies().remove(&handle);
+        fetch.0.ended().remove(&handle);
+    }
+}
+
+/// Gives up a request.
+fn cancel(store: &mut Store<'_>, id: u32) {
+    if let Ok(fetch) = store.data_mut().state::<Fetch>()
+        && let Some(cancel) = fetch.0.cancels().get(&id)
+    {
+        cancel.notify_one();
+    }
+}
+
+/// What the versions of the interface have in common.
+fn common(fetch: &mut Linking<'_>) -> wasmtime::Result<()> {
     fetch.asynchronous("send", |store, (request, body): (Request, Option<WasmList<u8>>)| {
         let shared = match store.data_mut().state::<Fetch>() {
             Ok(fetch) => Arc::clone(&fetch.0),
@@ -329,21 +383,6 @@ fn link(fetch: &mut Linking<'_>) -> wasmtime::Result<()> {
             }
             chunk
         }))
-    })?;
-    fetch.function("close", |store, (handle,): (u32,)| {
-        if let Ok(fetch) = store.data_mut().state::<Fetch>() {
-            fetch.0.bodies().remove(&handle);
-            fetch.0.ended().remove(&handle);
-        }
-        Ok(())
-    })?;
-    fetch.function("cancel", |store, (id,): (u32,)| {
-        if let Ok(fetch) = store.data_mut().state::<Fetch>()
-            && let Some(cancel) = fetch.0.cancels().get(&id)
-        {
-            cancel.notify_one();
-        }
-        Ok(())
     })
 }
 

@@ -80,6 +80,11 @@ const rest = {
   },
 };
 const isOpen = (path) => typeof path === "number";
+const byPath = (path) => ({ tag: "path", val: path });
+const byHandle = (handle) => ({ tag: "handle", val: handle });
+const changed = (path, tag, val, dest = undefined) => ["apply", [path, { tag, val }], nothing, dest];
+/** The path that an error has: of a link, what it leads to. */
+const subjectOf = ([first, second]) => (second?.tag === "link" ? second.val : first?.tag === undefined ? first : first.val);
 
 function writeAll(name, path, data, options, otherwise) {
   const { encoding, flag = otherwise, signal } = given(options);
@@ -112,8 +117,8 @@ const OPERATIONS = {
   writeFile(name, path, data, options) { return writeAll(name, path, data, options, "w"); },
   appendFile(name, path, data, options) { return writeAll(name, path, data, options, "a"); },
   access(name, path, mode = 0) { return ["access", [toPath(path, name), (mode & 2) !== 0], nothing]; },
-  stat(name, path) { return ["stat", [toPath(path, name), true], toStats]; },
-  lstat(name, path) { return ["stat", [toPath(path, name), false], toStats]; },
+  stat(name, path) { return ["stat", [byPath(toPath(path, name)), true], toStats]; },
+  lstat(name, path) { return ["stat", [byPath(toPath(path, name)), false], toStats]; },
   readdir(name, path, options) {
     const { withFileTypes = false, recursive = false } = given(options), directory = toPath(path, name);
     const shaped = (entries) => (withFileTypes ? toDirents(entries, directory) : entries.map((entry) => entry.name));
@@ -121,31 +126,34 @@ const OPERATIONS = {
   },
   mkdir(name, path, options) {
     const recursive = Boolean(options?.recursive);
-    return ["makeDirectory", [toPath(path, name), recursive], (first) => (recursive ? first ?? undefined : undefined)];
+    const what = recursive ? "all" : "one";
+    return ["makeDirectory", [toPath(path, name), what], (first) => (recursive ? first ?? undefined : undefined)];
   },
-  mkdtemp(name, prefix) { return ["makeTemporary", [toPath(prefix, name, 1, "prefix")]]; },
+  mkdtemp(name, prefix) { return ["makeDirectory", [toPath(prefix, name, 1, "prefix"), "temporary"]]; },
   rm(name, path, options) {
     const { recursive = false, force = false } = options ?? {};
-    return ["remove", [toPath(path, name), recursive ? "tree" : "file", Boolean(force)], nothing];
+    return changed(toPath(path, name), "remove", [recursive ? "tree" : "file", Boolean(force)]);
   },
-  rmdir(name, path) { return ["remove", [toPath(path, name), "directory", false], nothing]; },
-  unlink(name, path) { return ["remove", [toPath(path, name), "file", false], nothing]; },
+  rmdir(name, path) { return changed(toPath(path, name), "remove", ["directory", false]); },
+  unlink(name, path) { return changed(toPath(path, name), "remove", ["file", false]); },
   rename(name, path, to) {
-    const paths = twoPaths(name, path, to, ["oldPath", "newPath"]);
-    return ["rename", paths, nothing, paths[1]];
+    const [from, into] = twoPaths(name, path, to, ["oldPath", "newPath"]);
+    return changed(from, "rename", into, into);
   },
   copyFile(name, path, to, mode = 0) {
-    const exclusive = (mode & constants.COPYFILE_EXCL) !== 0, paths = twoPaths(name, path, to, ["src", "dest"]);
-    return ["copyFile", [...paths, exclusive], nothing, paths[1]];
+    const [from, into] = twoPaths(name, path, to, ["src", "dest"]);
+    return changed(from, "copy", [into, (mode & constants.COPYFILE_EXCL) !== 0], into);
   },
-  truncate(name, path, size = 0) { return ["truncate", [toPath(path, name), toNumber(size, name, 2, "len")], nothing]; },
-  realpath(name, path) { return ["realPath", [toPath(path, name)]]; },
+  truncate(name, path, size = 0) {
+    return ["truncate", [byPath(toPath(path, name)), toNumber(size, name, 2, "len")], nothing];
+  },
+  realpath(name, path) { return ["readLink", [toPath(path, name), true]]; },
   symlink(name, target, path) {
     const link = toPath(path, name, 2, "path");
-    return ["makeLink", [toTarget(target, name), link], nothing, link];
+    return changed(link, "link", toTarget(target, name), link);
   },
-  readlink(name, path) { return ["readLink", [toPath(path, name)]]; },
-  utimes(name, path, atime, mtime) { return ["setTimes", [toPath(path, name), seconds(atime), seconds(mtime)], nothing]; },
+  readlink(name, path) { return ["readLink", [toPath(path, name), false]]; },
+  utimes(name, path, atime, mtime) { return changed(toPath(path, name), "times", [seconds(atime), seconds(mtime)]); },
   open(name, path, flag = "r") { return ["open", [toPath(path, name), toHow(flag, name)]]; },
   close(name, fd) { return ["close", [toNumber(fd, name, 1, "fd")], nothing]; },
   read(name, fd, buffer, offset, length, position) {
@@ -184,9 +192,9 @@ const OPERATIONS = {
     const val = joined(toViews(buffers, name));
     return and(["write", [toNumber(fd, name, 1, "fd"), { tag: "bytes", val }, at(position)]], buffers);
   },
-  fstat(name, fd) { return ["statOpen", [toNumber(fd, name, 1, "fd")], toStats]; },
+  fstat(name, fd) { return ["stat", [byHandle(toNumber(fd, name, 1, "fd")), false], toStats]; },
   ftruncate(name, fd, size = 0) {
-    return ["truncateOpen", [toNumber(fd, name, 1, "fd"), toNumber(size, name, 2, "len")], nothing];
+    return ["truncate", [byHandle(toNumber(fd, name, 1, "fd")), toNumber(size, name, 2, "len")], nothing];
   },
 };
 
@@ -203,7 +211,7 @@ async function answerOf([asked, values, shaped = same, dest, signal]) {
   try {
     return shaped(await unlessAborted(signal, () => (asked === rest ? rest.later(...values) : host[asked](...values))));
   } catch (error) {
-    throw told(error, values[0], dest);
+    throw told(error, subjectOf(values), dest);
   }
 }
 for (const [name, operation] of Object.entries(OPERATIONS)) {
@@ -217,7 +225,7 @@ for (const [name, operation] of Object.entries(OPERATIONS)) {
     try {
       return shaped(asked === rest ? rest.sync(...values) : host[`${asked}Sync`](...values));
     } catch (error) {
-      throw told(error, values[0], dest);
+      throw told(error, subjectOf(values), dest);
     }
   });
   define(later, name, async (...args) => answerOf(operation(name, ...args)));

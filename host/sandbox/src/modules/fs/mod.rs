@@ -20,6 +20,7 @@ use self::beneath::{Beneath, Done, Need};
 pub(crate) use self::buffers::Buffers;
 use self::grant::Grant;
 use self::quota::Quota;
+use self::types::{Change, Making, Target};
 use super::{
     Answer, Facade, Failure, Given, Interface, Linking, Module, State, Store, Traffic, always, grant_of, read_saved,
     unusable,
@@ -31,9 +32,10 @@ use crate::root::PathError;
 
 pub(super) static MODULE: Module = Module {
     name: "fs",
-    version: "0.2.0",
+    version: "0.3.0",
     docs: "Files and directories beneath the session's worktree, as in Node: synchronous, as promises, and as streams. A path can't leave that root, whatever it looks like.",
-    interface: Some(Interface { name: "vm:fs/files@0.2.0", wit: include_str!("../../../../../wit/fs/fs.wit"), link }),
+    interface: Some(Interface { name: "vm:fs/files@0.3.0", wit: include_str!("../../../../../wit/fs/fs.wit"), link }),
+    before: &[("vm:fs/files@0.2.0", link_before)],
     facade: Some(Facade { source: include_str!("fs.js"), types: include_str!("fs.d.ts") }),
     grant_schema: grant::SCHEMA,
     check_grant: grant_of::<Grant>,
@@ -186,6 +188,61 @@ where
 }
 
 fn link(linking: &mut Linking<'_>) -> wasmtime::Result<()> {
+    both(linking, ["stat-sync", "stat"], |files, (target, follow): (Target, bool), check| match target {
+        Target::Path(path) => tree::stat(files, (path, follow), check),
+        Target::Handle(handle) => files::stat_open(files, (handle,), check),
+    })?;
+    both(linking, ["truncate-sync", "truncate"], |files, (target, size): (Target, u64), check| match target {
+        Target::Path(path) => files::truncate(files, (path, size), check),
+        Target::Handle(handle) => files::truncate_open(files, (handle, size), check),
+    })?;
+    both(
+        linking,
+        ["make-directory-sync", "make-directory"],
+        |files, (path, what): (String, Making), check| match what {
+            Making::One => tree::make_directory(files, (path, false), check),
+            Making::All => tree::make_directory(files, (path, true), check),
+            Making::Temporary => tree::make_temporary(files, (path,), check).map(Some),
+        },
+    )?;
+    both(
+        linking,
+        ["read-link-sync", "read-link"],
+        |files, (path, canonical): (String, bool), check| match canonical {
+            false => tree::read_link(files, (path,), check),
+            true => tree::real_path(files, (path,), check),
+        },
+    )?;
+    both(linking, ["apply-sync", "apply"], |files, (path, what): (String, Change), check| match what {
+        Change::Remove((what, force)) => tree::remove(files, (path, what, force), check),
+        Change::Rename(to) => tree::rename(files, (path, to), check),
+        Change::Copy((to, exclusive)) => files::copy_file(files, (path, to, exclusive), check),
+        Change::Link(target) => tree::make_link(files, (target, path), check),
+        Change::Times((accessed, modified)) => tree::set_times(files, (path, accessed, modified), check),
+    })?;
+    common(linking)
+}
+
+/// Version 0.2.0, for heaps that were stored with it.
+fn link_before(linking: &mut Linking<'_>) -> wasmtime::Result<()> {
+    both(linking, ["stat-sync", "stat"], tree::stat)?;
+    both(linking, ["stat-open-sync", "stat-open"], files::stat_open)?;
+    both(linking, ["truncate-sync", "truncate"], files::truncate)?;
+    both(linking, ["truncate-open-sync", "truncate-open"], files::truncate_open)?;
+    both(linking, ["make-directory-sync", "make-directory"], tree::make_directory)?;
+    both(linking, ["make-temporary-sync", "make-temporary"], tree::make_temporary)?;
+    both(linking, ["real-path-sync", "real-path"], tree::real_path)?;
+    both(linking, ["read-link-sync", "read-link"], tree::read_link)?;
+    both(linking, ["remove-sync", "remove"], tree::remove)?;
+    both(linking, ["rename-sync", "rename"], tree::rename)?;
+    both(linking, ["copy-file-sync", "copy-file"], files::copy_file)?;
+    both(linking, ["make-link-sync", "make-link"], tree::make_link)?;
+    both(linking, ["set-times-sync", "set-times"], tree::set_times)?;
+    common(linking)
+}
+
+/// What the versions of the interface have in common.
+fn common(linking: &mut Linking<'_>) -> wasmtime::Result<()> {
     linking.function("exists-sync", |store, (path,): (WasmStr,)| {
         let files = store.data_mut().state::<Files>().map(|files| Arc::clone(&files.0));
         let path = path.to_str(&*store)?;
@@ -197,24 +254,11 @@ fn link(linking: &mut Linking<'_>) -> wasmtime::Result<()> {
     both(linking, ["read-text-sync", "read-text"], files::read_text)?;
     both(linking, ["write-file-sync", "write-file"], files::write_file)?;
     both(linking, ["access-sync", "access"], tree::access)?;
-    both(linking, ["stat-sync", "stat"], tree::stat)?;
     both(linking, ["read-directory-sync", "read-directory"], tree::read_directory)?;
-    both(linking, ["make-directory-sync", "make-directory"], tree::make_directory)?;
-    both(linking, ["make-temporary-sync", "make-temporary"], tree::make_temporary)?;
-    both(linking, ["remove-sync", "remove"], tree::remove)?;
-    both(linking, ["rename-sync", "rename"], tree::rename)?;
-    both(linking, ["copy-file-sync", "copy-file"], files::copy_file)?;
-    both(linking, ["truncate-sync", "truncate"], files::truncate)?;
-    both(linking, ["real-path-sync", "real-path"], tree::real_path)?;
-    both(linking, ["make-link-sync", "make-link"], tree::make_link)?;
-    both(linking, ["read-link-sync", "read-link"], tree::read_link)?;
-    both(linking, ["set-times-sync", "set-times"], tree::set_times)?;
     both(linking, ["open-sync", "open"], files::open)?;
     both(linking, ["close-sync", "close"], files::close)?;
     both(linking, ["read-sync", "read"], files::read)?;
-    both(linking, ["write-sync", "write"], files::write)?;
-    both(linking, ["stat-open-sync", "stat-open"], files::stat_open)?;
-    both(linking, ["truncate-open-sync", "truncate-open"], files::truncate_open)
+    both(linking, ["write-sync", "write"], files::write)
 }
 
 impl From<PathError> for Failure {

@@ -145,11 +145,102 @@ pub(super) enum Removal {
     Tree,
 }
 
+#[derive(ComponentType, Lift)]
+#[component(variant)]
+pub(super) enum Target {
+    #[component(name = "path")]
+    Path(String),
+    #[component(name = "handle")]
+    Handle(u32),
+}
+
+#[derive(Clone, Copy, ComponentType, Lift)]
+#[component(enum)]
+#[expect(dead_code, reason = "the guest makes them")]
+#[repr(u8)]
+pub(super) enum Making {
+    #[component(name = "one")]
+    One,
+    #[component(name = "all")]
+    All,
+    #[component(name = "temporary")]
+    Temporary,
+}
+
+#[derive(ComponentType, Lift)]
+#[component(variant)]
+pub(super) enum Change {
+    #[component(name = "remove")]
+    Remove((Removal, bool)),
+    #[component(name = "rename")]
+    Rename(String),
+    #[component(name = "copy")]
+    Copy((String, bool)),
+    #[component(name = "link")]
+    Link(String),
+    #[component(name = "times")]
+    Times((f64, f64)),
+}
+
 impl Traffic for Kind {}
 impl Traffic for Stats {}
 impl Traffic for Encoding {}
 impl Traffic for How {}
 impl Traffic for Removal {}
+impl Traffic for Making {
+    fn verb(&self) -> Option<&'static str> {
+        matches!(self, Making::Temporary).then_some("make-temporary")
+    }
+}
+
+impl Traffic for Change {
+    fn bytes(&self, store: &Store<'_>) -> usize {
+        match self {
+            Change::Rename(to) | Change::Copy((to, _)) | Change::Link(to) => to.bytes(store),
+            Change::Remove(_) | Change::Times(_) => 0,
+        }
+    }
+
+    fn kept(&self) -> usize {
+        match self {
+            Change::Rename(to) | Change::Copy((to, _)) | Change::Link(to) => to.capacity(),
+            Change::Remove(_) | Change::Times(_) => 0,
+        }
+    }
+
+    fn verb(&self) -> Option<&'static str> {
+        Some(match self {
+            Change::Remove(_) => "remove",
+            Change::Rename(_) => "rename",
+            Change::Copy(_) => "copy-file",
+            Change::Link(_) => "make-link",
+            Change::Times(_) => "set-times",
+        })
+    }
+}
+
+impl Traffic for Target {
+    fn bytes(&self, store: &Store<'_>) -> usize {
+        match self {
+            Target::Path(path) => path.bytes(store),
+            Target::Handle(_) => 0,
+        }
+    }
+
+    fn kept(&self) -> usize {
+        match self {
+            Target::Path(path) => path.capacity(),
+            Target::Handle(_) => 0,
+        }
+    }
+
+    fn subject(&self, store: &Store<'_>) -> Option<String> {
+        match self {
+            Target::Path(path) => path.subject(store),
+            Target::Handle(_) => None,
+        }
+    }
+}
 
 impl Traffic for Content {
     fn bytes(&self, _: &Store<'_>) -> usize {
