@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use crate::harness::Server;
 
 fn session(server: &Server, name: &str, grant: Value) -> String {
-    let body = json!({ "name": name, "modules": [{ "name": "fs", "config": grant }] });
+    let crypto = json!({ "name": "crypto", "config": { "audit": true } });
+    let body = json!({ "name": name, "modules": [{ "name": "fs", "config": grant }, crypto] });
     let template = server.post("/templates", body).expect(201).json["id"].as_str().unwrap().to_owned();
     server.session(&template)
 }
@@ -57,6 +58,21 @@ fn audited_where_the_grant_says_so() {
     let calls = self::calls(&server, &run);
     assert_eq!((calls.len(), &calls[0]["function"]), (1, &json!("access")), "{calls:?}");
     assert_eq!(&calls[0]["bytes"], &run["metrics"]["modules"]["fs"]["bytes"], "{calls:?} {run}");
+    // One function that does several things is called by what it did.
+    let source = "const c = require('crypto'), refused = (f) => { try { f() } catch {} };
+        refused(() => fs.renameSync('a', 'b')); refused(() => fs.symlinkSync('to', 'from')); refused(() => fs.rmSync('c'));
+        await fs.promises.copyFile('d', 'e').catch(() => 0);
+        c.createHash('sha1').update('x').digest(); c.createHash('md5').digest('hex'); c.scryptSync('p', 's', 1);
+        c.hkdfSync('sha256', 'k', 's', 'i', 1); 0";
+    let run = server.eval(&session, source);
+    let called: Vec<_> = self::calls(&server, &run)
+        .into_iter()
+        .filter(|call| call["function"] != "hashes")
+        .map(|call| format!("{} {}", call["function"].as_str().unwrap(), call["subject"].as_str().unwrap_or("-")))
+        .collect();
+    let expected = ["rename-sync a", "make-link-sync to", "remove-sync c", "copy-file d"];
+    let hashed = ["digest sha1", "digest-text md5", "scrypt -", "hkdf sha256"];
+    assert_eq!(called, [expected, hashed].concat());
     // They are events like others, and so bounded like them.
     let flood = server.try_eval(&session, "for (;;) fs.existsSync('x')");
     assert_eq!((flood.status, &flood.json["error"]["code"]), (422, &json!("OUTPUT_LIMIT_EXCEEDED")));

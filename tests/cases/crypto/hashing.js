@@ -188,3 +188,12 @@ show(() => c.randomInt(0), () => c.randomInt(5, 1), () => c.randomInt(1.5), () =
 // expect: 0
 // expect: -3
 // expect: TypeError ERR_INVALID_ARG_TYPE The "max" argument must be a safe integer. Received type number (NaN)
+// What a script puts in the place of globals and of Array's own properties is its own.
+crypto.randomUUID = () => 'mine';
+Object.defineProperty(Array.prototype, 0, { value: 'md5', configurable: true, writable: true });
+show(() => c.randomUUID() === 'mine', () => c.createHash('nope'), () => c.createHash('nope'), () => c.createHash('SHA-1').digest('hex').length);
+void delete Array.prototype[0];
+// expect: false
+// expect: Error ERR_CRYPTO_INVALID_DIGEST Digest method not supported
+// expect: Error ERR_CRYPTO_INVALID_DIGEST Digest method not supported
+// expect: 40

@@ -69,12 +69,20 @@ pub(super) fn join(guest: &[u8], modules: &[&'static Module]) -> wasmtime::Resul
 }
 
 fn synthesize(modules: &[&'static Module]) -> wasmtime::Result<(Resolve, WorldId)> {
+    world_of(modules, merge_async)
+}
+
+/// `lower` makes plain functions of a package's async ones.
+fn world_of(
+    modules: &[&'static Module],
+    lower: fn(&mut Resolve, PackageId) -> wasmtime::Result<()>,
+) -> wasmtime::Result<(Resolve, WorldId)> {
     let mut resolve = Resolve::default();
     push(&mut resolve, "session.wit", SESSION_WIT)?;
     let mut world = String::from("package vm:template;\n\nworld session {\n");
     for interface in modules.iter().filter_map(|module| module.interface.as_ref()) {
         let package = push(&mut resolve, interface.name, interface.wit)?;
-        merge_async(&mut resolve, package)?;
+        lower(&mut resolve, package)?;
         world.push_str(&format!("  import {};\n", interface.name));
     }
     world.push_str("  export vm:session/guest@0.1.0;\n}\n");
@@ -242,6 +250,33 @@ mod tests {
         }
     }
 
+    /// What guests of before imported of an async func: one function that begins it and one that takes its answer.
+    fn split_async(resolve: &mut Resolve, package: PackageId) -> wasmtime::Result<()> {
+        let interfaces: Vec<_> = resolve.packages[package].interfaces.values().copied().collect();
+        for interface in interfaces {
+            for (name, function) in std::mem::take(&mut resolve.interfaces[interface].functions) {
+                if function.kind != FunctionKind::AsyncFreestanding {
+                    resolve.interfaces[interface].functions.insert(name, function);
+                    continue;
+                }
+                let plain = Function { kind: FunctionKind::Freestanding, ..function };
+                let Some(Type::Id(answer)) = plain.result else { panic!("{name} answers with no result") };
+                let TypeDefKind::Result(answer) = resolve.types[answer].kind.clone() else {
+                    panic!("{name}: no result")
+                };
+                let begun = anonymous(resolve, TypeDefKind::Result(Result_ { ok: Some(Type::U32), ..answer }));
+                let ticket = Param { name: "ticket".to_owned(), ty: Type::U32, span: Span::default() };
+                for one in [
+                    Function { name: format!("{name}-start"), result: Some(begun), ..plain.clone() },
+                    Function { name: format!("{name}-take"), params: vec![ticket], ..plain },
+                ] {
+                    resolve.interfaces[interface].functions.insert(one.name.clone(), one);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// What stored heaps import, of each version of an interface that was ever released: `tests/wit/linked`. Where a module loses
     /// or changes a function without another version, sessions would not come back.
     #[test]
@@ -253,21 +288,25 @@ mod tests {
             for name in module.interfaces() {
                 let (_, version) = name.split_once('@').unwrap();
                 let file = format!("{}-{version}.wit", module.name);
-                let Ok(wit) = std::fs::read_to_string(place.join(&file)) else { continue };
-                if let Some(now) = module.interface.as_ref().filter(|now| now.name == name) {
-                    assert!(now.wit == wit, "{file}: the interface has changed; what was must still be linked");
-                }
+                let wit = match std::fs::read_to_string(place.join(&file)) {
+                    Ok(wit) => wit,
+                    // Not released yet.
+                    Err(_) if module.interface.as_ref().is_some_and(|now| now.name == name) => continue,
+                    Err(error) => panic!("{file}, which `before` names: {error}"),
+                };
                 seen.push(file);
                 let interface = Interface { name, wit: wit.leak(), link: |_| Ok(()) };
                 let former = Box::leak(Box::new(Module { interface: Some(interface), ..Module::BASE }));
-                let (resolve, world) = synthesize(&[former]).unwrap();
-                let mut bindings = wit_dylib::create(&resolve, world, None);
-                embed(&mut bindings, &resolve, world).unwrap();
-                let linker = wit_component::Linker::default().stub_missing_functions(true);
-                let component = linker.library("bindings.wasm", &bindings, false).unwrap().encode().unwrap();
-                let component = wasmtime::component::Component::new(&engine, component).unwrap();
-                let linker = super::super::build::linker(&engine, &[module]).unwrap();
-                linker.instantiate_pre(&component).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+                for lower in [merge_async, split_async] {
+                    let (resolve, world) = world_of(&[former], lower).unwrap();
+                    let mut bindings = wit_dylib::create(&resolve, world, None);
+                    embed(&mut bindings, &resolve, world).unwrap();
+                    let linker = wit_component::Linker::default().stub_missing_functions(true);
+                    let component = linker.library("bindings.wasm", &bindings, false).unwrap().encode().unwrap();
+                    let component = wasmtime::component::Component::new(&engine, component).unwrap();
+                    let linker = super::super::build::linker(&engine, &[module]).unwrap();
+                    linker.instantiate_pre(&component).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+                }
             }
         }
         for entry in std::fs::read_dir(place).unwrap() {

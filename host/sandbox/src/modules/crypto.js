@@ -2,7 +2,9 @@ import host from "host:crypto";
 import { Buffer } from "node:buffer";
 
 const UINT_MAX = 2147483647, HELD_MAX = 64 * 1024, PIECES_MAX = 256;
-const EMPTY = new Uint8Array(0), { crypto: web } = globalThis;
+const EMPTY = new Uint8Array(0);
+// As it is before any script: what one puts in its place is not asked.
+const { crypto: web } = globalThis, uuid = web.randomUUID.bind(web);
 const DATA = "of type string or an instance of Buffer, TypedArray, or DataView";
 const SECRET = "of type string or an instance of ArrayBuffer, Buffer, TypedArray, or DataView";
 const KEY = "of type string or an instance of ArrayBuffer, Buffer, TypedArray, DataView, KeyObject, or CryptoKey";
@@ -50,9 +52,12 @@ const unknownDigest = (name) => coded(new TypeError(`Invalid digest: ${name}`), 
 const names = new Map();
 // The one name of a hash. Undefined: there is none. Few spellings are ever used, so they are asked for once.
 function hashName(spelled) {
-  const known = names.get(spelled) ?? host.hashes(spelled)[0];
-  if (known !== undefined && names.size < 50) names.set(spelled, known);
-  return known;
+  const known = names.get(spelled);
+  if (known !== undefined) return known;
+  const found = host.hashes(spelled);
+  if (found.length === 0) return undefined;
+  if (names.size < 50) names.set(spelled, found[0]);
+  return found[0];
 }
 function digestName(value, name = "digest") {
   const known = hashName(string(value, name));
@@ -184,7 +189,7 @@ export function randomInt(min, max, callback) {
 }
 export function randomUUID(options_) {
   if (options_ !== undefined) boolean(options(options_).disableEntropyCache ?? false, "options.disableEntropyCache");
-  return web.randomUUID();
+  return uuid();
 }
 export function getRandomValues(array) {
   const integers = ArrayBuffer.isView(array) && !(array instanceof DataView) && !/^Float/.test(array[Symbol.toStringTag]);

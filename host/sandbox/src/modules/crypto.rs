@@ -132,6 +132,7 @@ impl Traffic for Made {
     }
 }
 
+/// What is asked of a hash: its state, or what it comes to, as bytes or as text in an encoding.
 #[derive(ComponentType, Lift)]
 #[component(variant)]
 enum Wanted {
@@ -143,8 +144,21 @@ enum Wanted {
     Text(WasmStr),
 }
 
-impl Traffic for Wanted {}
+impl Traffic for Wanted {
+    fn bytes(&self, store: &Store<'_>) -> usize {
+        if let Wanted::Text(encoding) = self { encoding.bytes(store) } else { 0 }
+    }
 
+    fn verb(&self) -> Option<&'static str> {
+        Some(match self {
+            Wanted::State => "absorb",
+            Wanted::Bytes => "digest",
+            Wanted::Text(_) => "digest-text",
+        })
+    }
+}
+
+/// How a key is derived, of what.
 #[derive(ComponentType, Lift)]
 #[component(variant)]
 enum Derivation {
@@ -196,6 +210,21 @@ impl Traffic for Derivation {
                 digest.bytes(store) + key.bytes(store) + salt.bytes(store) + info.bytes(store)
             }
         }
+    }
+
+    fn subject(&self, store: &Store<'_>) -> Option<String> {
+        match self {
+            Derivation::Pbkdf2(Pbkdf2 { digest, .. }) | Derivation::Hkdf(Hkdf { digest, .. }) => digest.subject(store),
+            Derivation::Scrypt(_) => None,
+        }
+    }
+
+    fn verb(&self) -> Option<&'static str> {
+        Some(match self {
+            Derivation::Pbkdf2(_) => "pbkdf2",
+            Derivation::Scrypt(_) => "scrypt",
+            Derivation::Hkdf(_) => "hkdf",
+        })
     }
 }
 

@@ -455,9 +455,10 @@ macro_rules! tuples {
                 0 $(+ $name.kept())+
             }
 
+            /// What says what is done says first what it is done to.
             fn subject(&self, store: &Store<'_>) -> Option<String> {
                 let ($($name,)+) = self;
-                None$(.or_else(|| $name.subject(store)))+
+                None$(.or_else(|| $name.verb().and_then(|_| $name.subject(store))))+$(.or_else(|| $name.subject(store)))+
             }
 
             fn verb(&self) -> Option<&'static str> {

@@ -144,7 +144,7 @@ fn public_der(curve: &Curve, point: &[u8]) -> Answer<Vec<u8>> {
 /// What a key is wanted as.
 #[derive(Clone, Copy, ComponentType, Lift)]
 #[component(enum)]
-#[expect(dead_code, reason = "the guest makes them")]
+#[expect(dead_code, reason = "made by lifting what the guest passes")]
 #[repr(u8)]
 enum KeyForm {
     #[component(name = "point")]
@@ -155,7 +155,15 @@ enum KeyForm {
     SecretDer,
 }
 
-impl Traffic for KeyForm {}
+impl Traffic for KeyForm {
+    fn verb(&self) -> Option<&'static str> {
+        Some(match self {
+            KeyForm::Point => "public-key",
+            KeyForm::PublicDer => "public-der",
+            KeyForm::SecretDer => "secret-der",
+        })
+    }
+}
 
 type Convert = fn(&Curve, &[u8]) -> Answer<Vec<u8>>;
 

@@ -162,7 +162,6 @@ enum Redirect {
     Error,
 }
 
-/// A request as the guest sends it.
 /// What is given up.
 #[derive(Clone, Copy, ComponentType, Lift)]
 #[component(variant)]
@@ -173,8 +172,16 @@ enum Unfinished {
     Body(u32),
 }
 
-impl Traffic for Unfinished {}
+impl Traffic for Unfinished {
+    fn verb(&self) -> Option<&'static str> {
+        Some(match self {
+            Unfinished::Request(_) => "cancel",
+            Unfinished::Body(_) => "close",
+        })
+    }
+}
 
+/// A request as the guest sends it.
 #[derive(ComponentType, Lift)]
 #[component(record)]
 struct Request {

@@ -94,9 +94,15 @@ export function toTarget(value, name) {
   return isUrl(value) ? pathOf(value) : toPath(value, name, 1, "target");
 }
 
-export function toNumber(value, name, index, parameter) {
-  if (typeof value !== "number" && typeof value !== "bigint") throw wrong(name, index, parameter, "a number", value);
-  return value;
+export function toFd(value, name) {
+  if (typeof value !== "number") throw wrong(name, 1, "fd", "a number", value);
+  return integer(value, "fd", 0, 2147483647);
+}
+
+/** As in Node, a length below nothing is nothing. */
+export function toLength(value, name) {
+  if (typeof value !== "number") throw wrong(name, 2, "len", "a number", value);
+  return Math.max(0, integer(value, "len", -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER));
 }
 
 export function toEncoding(encoding) {

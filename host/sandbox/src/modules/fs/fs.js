@@ -2,7 +2,7 @@
 import host from "host:fs";
 import { Buffer } from "node:buffer";
 import {
-  at, bytes, constants, given, joined, toContent, toEncoding, toHow, toNumber, toPath, toTarget, toViews, told, unlessAborted,
+  at, bytes, constants, given, joined, toContent, toEncoding, toFd, toHow, toLength, toPath, toTarget, toViews, told, unlessAborted,
   viewOf, wrong,
 } from "node:fs/arguments";
 import { ReadStream, WriteStream, lines } from "node:fs/streams";
@@ -84,7 +84,10 @@ const byPath = (path) => ({ tag: "path", val: path });
 const byHandle = (handle) => ({ tag: "handle", val: handle });
 const changed = (path, tag, val, dest = undefined) => ["apply", [path, { tag, val }], nothing, dest];
 /** The path that an error has: of a link, what it leads to. */
-const subjectOf = ([first, second]) => (second?.tag === "link" ? second.val : first?.tag === undefined ? first : first.val);
+const subjectOf = ([first, second]) => {
+  if (second?.tag === "link") return second.val;
+  return typeof first === "object" ? first.val : first;
+};
 
 function writeAll(name, path, data, options, otherwise) {
   const { encoding, flag = otherwise, signal } = given(options);
@@ -98,7 +101,7 @@ const twoPaths = (name, path, to, names) => [toPath(path, name, 1, names[0]), to
 const and = (operation, also) => Object.assign(operation, { also });
 
 // How each function asks the host: its function, the arguments, and what becomes of the answer; the second path, for errors;
-// the signal. The first argument is the path that an error has.
+// the signal. `subjectOf` says which of the arguments is the path that an error has.
 const OPERATIONS = {
   __proto__: null,
   readFile(name, path, options) {
@@ -145,7 +148,7 @@ const OPERATIONS = {
     return changed(from, "copy", [into, (mode & constants.COPYFILE_EXCL) !== 0], into);
   },
   truncate(name, path, size = 0) {
-    return ["truncate", [byPath(toPath(path, name)), toNumber(size, name, 2, "len")], nothing];
+    return ["truncate", [byPath(toPath(path, name)), toLength(size, name)], nothing];
   },
   realpath(name, path) { return ["readLink", [toPath(path, name), true]]; },
   symlink(name, target, path) {
@@ -155,7 +158,7 @@ const OPERATIONS = {
   readlink(name, path) { return ["readLink", [toPath(path, name), false]]; },
   utimes(name, path, atime, mtime) { return changed(toPath(path, name), "times", [seconds(atime), seconds(mtime)]); },
   open(name, path, flag = "r") { return ["open", [toPath(path, name), toHow(flag, name)]]; },
-  close(name, fd) { return ["close", [toNumber(fd, name, 1, "fd")], nothing]; },
+  close(name, fd) { return ["close", [toFd(fd, name)], nothing]; },
   read(name, fd, buffer, offset, length, position) {
     // A buffer comes first, among options, or not at all.
     const named = (buffer === undefined || (typeof buffer === "object" && !ArrayBuffer.isView(buffer))) && name !== "readSync";
@@ -163,11 +166,11 @@ const OPERATIONS = {
     else if (offset !== null && typeof offset === "object") ({ offset, length, position } = offset);
     if (!ArrayBuffer.isView(buffer)) throw wrong(name, 2, "buffer", "a Uint8Array or a DataView", buffer);
     const view = viewOf(buffer).subarray(offset ?? 0), most = Math.min(length ?? view.length, view.length);
-    const asked = ["read", [toNumber(fd, name, 1, "fd"), most, at(position)], (data) => (view.set(data), data.length)];
+    const asked = ["read", [toFd(fd, name), most, at(position)], (data) => (view.set(data), data.length)];
     return and(asked, buffer);
   },
   write(name, fd, data, offset = undefined, length = undefined, position = undefined) {
-    toNumber(fd, name, 1, "fd");
+    toFd(fd, name);
     if (typeof data === "string") return and(["write", [fd, toContent(data, length, name), at(offset)]], data);
     if (offset !== null && typeof offset === "object") ({ offset, length, position } = offset);
     const from = offset ?? 0, { val } = toContent(data, undefined, name);
@@ -186,15 +189,15 @@ const OPERATIONS = {
       }
       return data.length;
     };
-    return and(["read", [toNumber(fd, name, 1, "fd"), most, at(position)], scattered], buffers);
+    return and(["read", [toFd(fd, name), most, at(position)], scattered], buffers);
   },
   writev(name, fd, buffers, position) {
     const val = joined(toViews(buffers, name));
-    return and(["write", [toNumber(fd, name, 1, "fd"), { tag: "bytes", val }, at(position)]], buffers);
+    return and(["write", [toFd(fd, name), { tag: "bytes", val }, at(position)]], buffers);
   },
-  fstat(name, fd) { return ["stat", [byHandle(toNumber(fd, name, 1, "fd")), false], toStats]; },
+  fstat(name, fd) { return ["stat", [byHandle(toFd(fd, name)), false], toStats]; },
   ftruncate(name, fd, size = 0) {
-    return ["truncate", [byHandle(toNumber(fd, name, 1, "fd")), toNumber(size, name, 2, "len")], nothing];
+    return ["truncate", [byHandle(toFd(fd, name)), toLength(size, name)], nothing];
   },
 };
 

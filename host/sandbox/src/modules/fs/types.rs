@@ -145,6 +145,7 @@ pub(super) enum Removal {
     Tree,
 }
 
+/// A path, or the number of what is open.
 #[derive(ComponentType, Lift)]
 #[component(variant)]
 pub(super) enum Target {
@@ -154,9 +155,10 @@ pub(super) enum Target {
     Handle(u32),
 }
 
+/// What directory is made.
 #[derive(Clone, Copy, ComponentType, Lift)]
 #[component(enum)]
-#[expect(dead_code, reason = "the guest makes them")]
+#[expect(dead_code, reason = "made by lifting what the guest passes")]
 #[repr(u8)]
 pub(super) enum Making {
     #[component(name = "one")]
@@ -167,6 +169,7 @@ pub(super) enum Making {
     Temporary,
 }
 
+/// What is done to a path.
 #[derive(ComponentType, Lift)]
 #[component(variant)]
 pub(super) enum Change {
@@ -206,6 +209,11 @@ impl Traffic for Change {
             Change::Rename(to) | Change::Copy((to, _)) | Change::Link(to) => to.capacity(),
             Change::Remove(_) | Change::Times(_) => 0,
         }
+    }
+
+    /// Of a link what it leads to, as in Node's errors.
+    fn subject(&self, store: &Store<'_>) -> Option<String> {
+        if let Change::Link(to) = self { to.subject(store) } else { None }
     }
 
     fn verb(&self) -> Option<&'static str> {
