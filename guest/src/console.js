@@ -5,7 +5,7 @@
 // Answers `inspect` and what console_methods.js shares with it.
 ((native) => {
   'use strict';
-  const { kindOf, promiseState, proxyTarget, quote, enumerableKeys, textMax } = native;
+  const { kindOf, promiseState, proxyTarget, framesOf, quote, enumerableKeys, textMax } = native;
   const { getPrototypeOf, getOwnPropertyDescriptor, ownKeys } = Reflect;
   const { is } = Object;
   const { bind, call } = Function.prototype;
@@ -17,11 +17,10 @@
   const indexOf = method(String.prototype.indexOf), repeat = method(String.prototype.repeat);
   const padStart = method(String.prototype.padStart), padEnd = method(String.prototype.padEnd);
   const symbolText = method(Symbol.prototype.toString), functionText = method(Function.prototype.toString);
-  const regexpText = method(RegExp.prototype.toString);
+  const regexpText = method(RegExp.prototype.toString), exec = method(RegExp.prototype.exec);
   const isoDate = method(Date.prototype.toISOString), time = method(Date.prototype.getTime);
   const mapSize = getter(Map.prototype, 'size'), mapEach = method(Map.prototype.forEach);
   const setSize = getter(Set.prototype, 'size'), setEach = method(Set.prototype.forEach);
-  const stackOf = getter(Error.prototype, 'stack');
   const bufferLength = getter(ArrayBuffer.prototype, 'byteLength');
   const viewLength = getter(getPrototypeOf(Uint8Array.prototype), 'length');
   const Bytes = Uint8Array, tagSymbol = Symbol.toStringTag;
@@ -160,30 +159,46 @@
     return found !== undefined && typeof found.value === 'string' ? found.value : undefined;
   };
 
-  const errorBase = (context, error, keys, known) => {
+  // As Node has it, a title that names the class where a class of errors has no name of its own.
+  const improved = (stack, constructor, name, tag) => {
+    let size = name.length, fallback = 'Error';
+    if (constructor !== null) {
+      const next = stack[size], ends = next === undefined || next === ':' || next === '\n';
+      if (slice(name, -5) !== 'Error' || slice(stack, 0, size) !== name || !ends) return stack;
+    } else {
+      const found = exec(/^([A-Z][a-z_ A-Z0-9[\]()-]+)(?::|\n {4}at)/, stack) ?? exec(/^([a-z_A-Z0-9-]*Error)$/, stack);
+      size = found === null ? 0 : found[1].length;
+      if (size > 0) fallback = found[1];
+    }
+    const shown = slice(prefix(constructor, tag, fallback), 0, -1);
+    if (name === shown) return stack;
+    if (!includes(shown, name)) return `${shown} [${name}]${slice(stack, size)}`;
+    return size === 0 ? `${shown}: ${stack}` : `${shown}${slice(stack, size)}`;
+  };
+
+  const errorBase = (context, error, keys, constructor, tag, known) => {
     const read = (name) => {
       const value = known !== undefined && name !== 'stack' ? known[name] : data(error, name);
       return typeof value === 'string' ? value : undefined;
     };
-    const constructor = constructorName(error);
-    const name = read('name') ?? constructor ?? 'Error';
-    const message = read('message') ?? '';
-    const title = message === '' ? name : `${name}: ${message}`;
-    let stack = read('stack') ?? stackOf(error);
-    if (typeof stack !== 'string') stack = '';
-    while (stack.length > 0 && charCodeAt(stack, stack.length - 1) === 10) stack = slice(stack, 0, -1);
-    if (keys !== undefined && getOwnPropertyDescriptor(error, 'cause') !== undefined && !has(keys, 'cause')) {
-      push(keys, 'cause');
+    const name = read('name') ?? constructor ?? 'Error', message = read('message') ?? '';
+    let stack = read('stack') ?? '';
+    if (stack === '') {
+      const frames = framesOf(error);
+      stack = name === '' || message === '' ? name + message : `${name}: ${message}`;
+      if (typeof frames === 'string' && frames !== '') stack += `\n${frames}`;
     }
-    if (keys !== undefined && getOwnPropertyDescriptor(error, 'errors') !== undefined && !has(keys, 'errors')) {
-      push(keys, 'errors');
-    }
+    if (getOwnPropertyDescriptor(error, 'cause') !== undefined && !has(keys, 'cause')) push(keys, 'cause');
+    if (getOwnPropertyDescriptor(error, 'errors') !== undefined && !has(keys, 'errors')) push(keys, 'errors');
     // what is told above is not told again
-    if (keys !== undefined) {
-      if (name === ownText(error, 'name')) remove(keys, 'name');
-      if (message === ownText(error, 'message')) remove(keys, 'message');
-    }
-    let text = stack === '' ? `[${title}]` : `${title}\n${stack}`;
+    const hide = (told) => {
+      const own = getOwnPropertyDescriptor(error, told);
+      if (own !== undefined && typeof own.value === 'string' && includes(stack, own.value)) remove(keys, told);
+    };
+    hide('name'); hide('message'); hide('stack');
+    stack = improved(stack, constructor, name, tag);
+    const at = message === '' ? -1 : indexOf(stack, message);
+    let text = indexOf(stack, '\n    at', at < 0 ? 0 : at + message.length) < 0 ? `[${stack}]` : stack;
     if (context.indent > 0 && includes(text, '\n')) {
       const pad = repeat(' ', context.indent);
       let out = '';
@@ -344,8 +359,8 @@
           fill = (out) => entries(context, value, kind, depth + 1, out);
           break;
         }
-        case 'Error': base = errorBase(context, value, keys); break;
-        case 'DOMException': base = errorBase(context, value, keys, describe(value)); break;
+        case 'Error': base = errorBase(context, value, keys, constructor, tag); break;
+        case 'DOMException': base = errorBase(context, value, keys, constructor, tag, describe(value)); break;
         case 'RegExp':
           try { base = regexpText(value); } catch { base = '[RegExp]'; }
           break;

@@ -96,7 +96,7 @@ unsafe extern "C" fn run(_: *mut JSContext, _: Raw, count: c_int, arguments: *mu
     let (name, method) = METHODS[method as usize];
     let done = match method {
         Method::Write(level) => write(&mut line, level, "", arguments),
-        Method::Trace => write(&mut line, Level::Error, "Trace", arguments),
+        Method::Trace => trace(&mut line, arguments),
         Method::Assert if arguments.first().is_some_and(|first| js::is_true(*first)) => Ok(()),
         Method::Assert => write(&mut line, Level::Error, "Assertion failed", arguments.get(1..).unwrap_or(&[])),
         Method::Group => {
@@ -120,6 +120,23 @@ unsafe extern "C" fn run(_: *mut JSContext, _: Raw, count: c_int, arguments: *mu
 }
 
 fn write(line: &mut Vec<u8>, level: Level, title: &str, arguments: &[Raw]) -> js::Result<()> {
+    put(line, title, arguments)?;
+    log(line, level)
+}
+
+/// With the frames, without that of `trace` itself.
+fn trace(line: &mut Vec<u8>, arguments: &[Raw]) -> js::Result<()> {
+    put(line, "Trace", arguments)?;
+    let here = js::error()?;
+    let frames = Text::of(js::frames_of(here.raw())?.raw())?;
+    for frame in frames.str().lines().skip(1) {
+        text::append(line, b"\n")?;
+        text::append(line, frame.as_bytes())?;
+    }
+    log(line, Level::Error)
+}
+
+fn put(line: &mut Vec<u8>, title: &str, arguments: &[Raw]) -> js::Result<()> {
     line.extend_from_slice(title.as_bytes());
     if !title.is_empty() && !arguments.is_empty() {
         line.extend_from_slice(b": ");
@@ -129,7 +146,7 @@ fn write(line: &mut Vec<u8>, level: Level, title: &str, arguments: &[Raw]) -> js
         line.truncate(start);
         formatted(line, arguments)?;
     }
-    log(line, level)
+    Ok(())
 }
 
 fn scripted(line: &mut Vec<u8>, name: &CStr, arguments: &[Raw]) -> js::Result<()> {
@@ -240,10 +257,11 @@ fn indent(line: &mut Vec<u8>) -> js::Result<()> {
 type Helper = fn(Raw, Raw) -> js::Result<Value>;
 
 /// What console.js can't do without being seen.
-const HELPERS: [(&CStr, Helper); 6] = [
+const HELPERS: [(&CStr, Helper); 7] = [
     (c"kindOf", kind_of),
     (c"promiseState", promise_state),
     (c"proxyTarget", proxy_target),
+    (c"framesOf", frames_of),
     (c"quote", quote),
     (c"enumerableKeys", enumerable_keys),
     (c"now", now),
@@ -303,6 +321,11 @@ fn proxy_target(proxy: Raw, _: Raw) -> js::Result<Value> {
             Ok(Value::null())
         }
     }
+}
+
+/// The frames of an Error's stack, without running any code; undefined of what has none, or a `stack` of its own.
+fn frames_of(error: Raw, _: Raw) -> js::Result<Value> {
+    js::frames_of(error)
 }
 
 /// Own enumerable keys, symbols too, as a list of console.js: an object without prototype, with a length.

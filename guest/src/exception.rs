@@ -44,13 +44,13 @@ impl Exception {
         let no_memory = unsafe { qjs::JS_TakeOutOfMemory(js::runtime()) };
         let raw = thrown.raw();
         let mut exception = if js::is_error(raw) || crate::web::is_dom_exception(raw) {
-            let stack = member(raw, c"stack", TEXT_MAX);
-            let (line, column) = position(stack.str(), script);
             let message = member(raw, c"message", TEXT_MAX);
             let class = match member(raw, c"name", CLASS_MAX) {
                 name if name.bytes().is_empty() => Text::Static("Error"),
                 name => name,
             };
+            let stack = stack(raw, class.str(), message.str());
+            let (line, column) = position(stack.str(), script);
             Exception { cause: Cause::Thrown, class, message, stack, line, column }
         } else {
             let class = Text::Static("");
@@ -104,6 +104,24 @@ impl Exception {
             line: 0,
             column: 0,
         }
+    }
+}
+
+/// The frames; of an error whose `stack` is its own all of that, without a title that says the same again.
+fn stack(error: js::Raw, class: &str, message: &str) -> Text {
+    let frames = js::frames_of(error).and_then(|frames| {
+        if js::is_string(frames.raw()) { Ok(Some(Text::of(frames.raw())?.cut(TEXT_MAX))) } else { Ok(None) }
+    });
+    match frames {
+        Ok(Some(frames)) => return frames,
+        Ok(None) => {}
+        Err(_) => drop(js::take_exception()),
+    }
+    let own = member(error, c"stack", TEXT_MAX);
+    let title = if message.is_empty() { class.to_owned() } else { format!("{class}: {message}") };
+    match own.str().strip_prefix(&title).map(|rest| rest.strip_prefix('\n').unwrap_or(rest)) {
+        Some(rest) => Text::Owned(rest.as_bytes().to_vec()),
+        None => own,
     }
 }
 

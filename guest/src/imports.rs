@@ -272,8 +272,8 @@ fn result(call: &mut Call, function: &ImportFunction, plain: bool) -> js::Result
     if case == 0 || call.failed {
         return Ok(value);
     }
-    // SAFETY: makes an Error with a stack; the message comes below, since the engine cuts it at 256 bytes.
-    let error = Value::checked(unsafe { javy::quickjs::qjs::JS_NewPlainError(js::context(), c"".as_ptr()) })?;
+    // The message comes below, since the engine cuts it at 256 bytes.
+    let error = js::error()?;
     if js::is_string(value.raw()) {
         error.define_hidden(c"message", value)?;
     } else if let Some(fields) = error_fields(function.result) {

@@ -234,6 +234,18 @@ pub fn get_named(object: Raw, name: &CStr) -> Result<Value> {
     Value::checked(unsafe { qjs::JS_GetPropertyStr(context(), object, name.as_ptr()) })
 }
 
+/// An Error without a message, made here.
+pub fn error() -> Result<Value> {
+    // SAFETY: a live context.
+    Value::checked(unsafe { qjs::JS_NewPlainError(context(), c"".as_ptr()) })
+}
+
+/// The frames of an Error's stack as text, without running any code; undefined of what has none, or a `stack` of its own.
+pub fn frames_of(error: Raw) -> Result<Value> {
+    // SAFETY: any value.
+    Value::checked(unsafe { qjs::JS_GetErrorFrames(context(), error) })
+}
+
 pub fn get_index(object: Raw, index: u32) -> Result<Value> {
     // SAFETY: see the module.
     Value::checked(unsafe { qjs::JS_GetPropertyUint32(context(), object, index) })

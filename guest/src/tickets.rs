@@ -224,8 +224,7 @@ pub fn lose(tickets: impl Iterator<Item = u32>) {
 }
 
 fn interrupted() -> js::Result<Value> {
-    // SAFETY: makes an Error with a stack.
-    let error = Value::checked(unsafe { qjs::JS_NewPlainError(js::context(), c"".as_ptr()) })?;
+    let error = js::error()?;
     error.define_hidden(
         c"message",
         Value::string(b"The session was brought back, and what this waited for was lost")?,

@@ -150,9 +150,6 @@ const browserify = (name) => ({
         }`,
         // What is left of an iterator the engine doesn't tell: as of a WeakSet, and not as if nothing were left.
         'function _r(t,e,n,r){': 'function _r(t,e,n,r){return xr(e);',
-        // Stacks of this engine have no title.
-        'if("string"==typeof n)return n;t.seen.push(e)':
-          `if("string"==typeof n)return n[0]===" "?\`\${Error.prototype.toString.call(e)}\\n\${n.trimEnd()}\`:n;t.seen.push(e)`,
         'getProxyDetails:y.getProxyDetails': `getProxyDetails: (proxy, full = true) => {
           if (natives?.kindOf(proxy) !== 'Proxy') return undefined;
           const target = natives.proxyTarget(proxy);

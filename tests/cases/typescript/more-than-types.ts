@@ -4,7 +4,7 @@ const enum Size { Small = 'S', Large = `${Small}L` }
 console.log(Color.Red, Color.Blue, Color[4], Size.Large, Object.keys(Size)); // expect: 0 5 Green SL [ 'Small', 'Large' ]
 class Point {
   constructor(public readonly x: number, private y = x + 1, z?: number) { }
-  where(): string { return new Error().stack!.split('\n')[0].trim() }
+  where(): string { return new Error().stack!.split('\n')[1].trim() }
 }
 class Named extends Point {
   constructor(readonly name: string) {
