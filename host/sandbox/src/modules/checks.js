@@ -15,8 +15,12 @@ const wrongValue = (name, value, why = "is invalid") => {
   const shown = typeof value === "string" ? quoted(value) : received(value);
   return coded(new TypeError(`The ${kind(name)} '${name}' ${why}. Received ${shown}`), "ERR_INVALID_ARG_VALUE");
 };
-const outOfRange = (name, range, value) =>
-  coded(new RangeError(`The value of "${name}" is out of range. It must be ${range}. Received ${String(value)}`), "ERR_OUT_OF_RANGE");
+function outOfRange(name, range, value) {
+  // Large numbers as Node writes them.
+  const isLarge = (typeof value === "number" || typeof value === "bigint") && (value > 2 ** 32 || value < -(2 ** 32));
+  const shown = isLarge ? String(value).replace(/\B(?=(\d{3})+$)/g, "_") : String(value);
+  return coded(new RangeError(`The value of "${name}" is out of range. It must be ${range}. Received ${shown}`), "ERR_OUT_OF_RANGE");
+}
 function string(value, name) {
   if (typeof value !== "string") throw wrongType(name, "of type string", value);
   return value;

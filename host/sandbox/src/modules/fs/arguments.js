@@ -137,9 +137,37 @@ export function toContent(data, encoding, name) {
 }
 export const viewOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 
-/** Where to read or write; null where the last call ended. */
+/** Where to write; null where the last call ended. */
 export const at = (position) =>
   ((typeof position === "number" && position >= 0) || typeof position === "bigint" ? position : null);
+
+/** Where to read. */
+export function toPosition(position) {
+  if (position === undefined || position === null) return null;
+  if (typeof position === "number") integer(position, "position", -1, Number.MAX_SAFE_INTEGER);
+  else if (typeof position !== "bigint") throw wrongType("position", "of type bigint or integer", position);
+  return at(position);
+}
+
+const toOffset = (offset) => (offset === undefined || offset === null ? 0 : integer(offset, "offset", 0, Number.MAX_SAFE_INTEGER));
+
+/** The bytes of `view` that are read into. Without a length it is all that there are. */
+export function toRead(view, buffer, offset, length) {
+  const start = toOffset(offset), rest = view.length - start, size = length === undefined || length === null ? rest : length | 0;
+  if (size !== 0 && view.length === 0) throw wrongValue("buffer", buffer, "is empty and cannot be written");
+  if (size < 0) throw outOfRange("length", ">= 0", size);
+  if (size > rest && size !== 0) throw outOfRange("length", `<= ${rest}`, size);
+  return view.subarray(start, start + size);
+}
+
+/** The bytes of `view` that are written. */
+export function toWrite(view, offset, length) {
+  const start = toOffset(offset), rest = view.length - start, size = typeof length === "number" ? length : rest;
+  if (rest < 0) throw outOfRange("offset", `<= ${view.length}`, start);
+  if (size > rest) throw outOfRange("length", `<= ${rest}`, size);
+  if (size < 0) throw outOfRange("length", ">= 0", size);
+  return view.subarray(start, start + integer(size, "length", 0, view.length));
+}
 
 export function toViews(buffers, name) {
   if (!Array.isArray(buffers) || !buffers.every((buffer) => ArrayBuffer.isView(buffer))) {

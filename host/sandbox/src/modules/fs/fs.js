@@ -2,8 +2,8 @@
 import host from "host:fs";
 import { Buffer } from "node:buffer";
 import {
-  at, bytes, constants, given, joined, toContent, toEncoding, toFd, toHow, toLength, toPath, toTarget, toViews, told, unlessAborted,
-  viewOf, wrong,
+  at, bytes, constants, given, joined, toContent, toEncoding, toFd, toHow, toLength, toPath, toPosition, toRead,
+  toTarget, toViews, toWrite, told, unlessAborted, viewOf, wrong,
 } from "node:fs/arguments";
 import { ReadStream, WriteStream, lines } from "node:fs/streams";
 
@@ -165,31 +165,30 @@ const OPERATIONS = {
     if (named) ({ buffer = Buffer.alloc(16384), offset, length, position } = buffer ?? {});
     else if (offset !== null && typeof offset === "object") ({ offset, length, position } = offset);
     if (!ArrayBuffer.isView(buffer)) throw wrong(name, 2, "buffer", "a Uint8Array or a DataView", buffer);
-    const view = viewOf(buffer).subarray(offset ?? 0), most = Math.min(length ?? view.length, view.length);
-    const asked = ["read", [toFd(fd, name), most, at(position)], (data) => (view.set(data), data.length)];
+    const handle = toFd(fd, name), view = toRead(viewOf(buffer), buffer, offset, length);
+    const asked = ["read", [handle, view.length, toPosition(position)], (data) => (view.set(data), data.length)];
     return and(asked, buffer);
   },
   write(name, fd, data, offset = undefined, length = undefined, position = undefined) {
     toFd(fd, name);
     if (typeof data === "string") return and(["write", [fd, toContent(data, length, name), at(offset)]], data);
     if (offset !== null && typeof offset === "object") ({ offset, length, position } = offset);
-    const from = offset ?? 0, { val } = toContent(data, undefined, name);
-    const view = val instanceof ArrayBuffer ? new Uint8Array(val) : val;
-    const part = view.subarray(from, length === undefined || length === null ? undefined : from + length);
+    const { val } = toContent(data, undefined, name);
+    const part = toWrite(val instanceof ArrayBuffer ? new Uint8Array(val) : val, offset, length);
     return and(["write", [fd, { tag: "bytes", val: part }, at(position)]], data);
   },
   readv(name, fd, buffers, position) {
     const views = toViews(buffers, name), most = views.reduce((sum, view) => sum + view.length, 0);
     const scattered = (data) => {
-      let from = 0;
+      let start = 0;
       for (const view of views) {
-        const part = data.subarray(from, from + view.length);
+        const part = data.subarray(start, start + view.length);
         view.set(part);
-        from += part.length;
+        start += part.length;
       }
       return data.length;
     };
-    return and(["read", [toFd(fd, name), most, at(position)], scattered], buffers);
+    return and(["read", [toFd(fd, name), most, toPosition(position)], scattered], buffers);
   },
   writev(name, fd, buffers, position) {
     const val = joined(toViews(buffers, name));
