@@ -13,7 +13,7 @@ console.log(c.randomInt(0, 2 ** 48 - 1) < 2 ** 48, c.randomFillSync(new Uint8Arr
 const filled = c.randomFillSync(new Uint32Array(64));
 console.log(filled instanceof Uint32Array, filled.some((n) => n > 65535)); // expect: true true
 show(() => c.randomInt(0, 2 ** 48), () => c.randomFillSync(new Uint8Array(2), 3), () => c.randomFillSync(new Uint8Array(2), 1, 2), () => c.randomFillSync([]), () => c.getRandomValues(new Float64Array(1)), () => c.getRandomValues(new Uint8Array(65536)), () => c.getRandomValues(new Uint8Array(65537)), () => c.randomUUID('x'));
-// expect: RangeError ERR_OUT_OF_RANGE The value of "max" is out of range. It must be <= 281474976710655. Received 281474976710656
+// expect: RangeError ERR_OUT_OF_RANGE The value of "max" is out of range. It must be <= 281474976710655. Received 281_474_976_710_656
 // expect: RangeError ERR_OUT_OF_RANGE The value of "offset" is out of range. It must be >= 0 && <= 2. Received 3
 // expect: RangeError ERR_OUT_OF_RANGE The value of "size + offset" is out of range. It must be <= 2. Received 3
 // expect: TypeError ERR_INVALID_ARG_TYPE The "buf" argument must be an instance of ArrayBuffer, Buffer, TypedArray, or DataView. Received an instance of Array

@@ -23,13 +23,13 @@ for (const f of [() => time.parse(1), () => time.iso({}), () => time.iso(NaN), (
 // expect: TypeError ERR_INVALID_ARG_TYPE The "text" argument must be of type string. Received type number (1)
 // expect: TypeError ERR_INVALID_ARG_TYPE The "when" argument must be of type number or string or an instance of Date. Received an instance of Object
 // expect: RangeError ERR_OUT_OF_RANGE The value of "when" is out of range. It must be >= -8640000000000000 && <= 8640000000000000. Received NaN
-// expect: RangeError ERR_OUT_OF_RANGE The value of "when" is out of range. It must be >= -8640000000000000 && <= 8640000000000000. Received 8640000000000001
+// expect: RangeError ERR_OUT_OF_RANGE The value of "when" is out of range. It must be >= -8640000000000000 && <= 8640000000000000. Received 8_640_000_000_000_001
 // expect: RangeError ERR_OUT_OF_RANGE The value of "when" is out of range. It must be >= -8640000000000000 && <= 8640000000000000. Received NaN
 // expect: TypeError ERR_INVALID_ARG_VALUE The argument 'pattern' has a field that is not known. Received '%Q'
 // expect: TypeError ERR_INVALID_ARG_VALUE The argument 'pattern' has a field that is not known. Received '%'
 // expect: TypeError ERR_INVALID_ARG_TYPE The "pattern" argument must be of type string. Received type number (1)
 // expect: RangeError ERR_OUT_OF_RANGE The value of "duration" is out of range. It must be finite. Received Infinity
 // expect: TypeError ERR_INVALID_ARG_TYPE The "duration" argument must be of type string. Received null
-// expect: RangeError ERR_OUT_OF_RANGE The value of "when" is out of range. It must be >= -8640000000000000 && <= 8640000000000000. Received 8640000000000001
+// expect: RangeError ERR_OUT_OF_RANGE The value of "when" is out of range. It must be >= -8640000000000000 && <= 8640000000000000. Received 8_640_000_000_000_001
 console.log(time.format(0, 'x'.repeat(10000)).length); // expect: 10000
 try { time.format(0, 'x'.repeat(10001)); } catch (e) { console.log(e.code); } // expect: ERR_OUT_OF_RANGE
