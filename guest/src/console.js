@@ -178,12 +178,12 @@
 
   const errorBase = (context, error, keys, constructor, tag, known) => {
     const read = (name) => {
-      const value = known !== undefined && name !== 'stack' ? known[name] : data(error, name);
-      return typeof value === 'string' ? value : undefined;
+      const value = known !== undefined ? known[name] : data(error, name), type = typeof value;
+      return value === undefined || type === 'object' || type === 'function' || type === 'symbol' ? undefined : ToString(value);
     };
     const name = read('name') ?? constructor ?? 'Error', message = read('message') ?? '';
-    let stack = read('stack') ?? '';
-    if (stack === '') {
+    let stack = data(error, 'stack');
+    if (typeof stack !== 'string' || stack === '') {
       const frames = framesOf(error);
       stack = name === '' || message === '' ? name + message : `${name}: ${message}`;
       if (typeof frames === 'string' && frames !== '') stack += `\n${frames}`;
@@ -193,7 +193,8 @@
     // what is told above is not told again
     const hide = (told) => {
       const own = getOwnPropertyDescriptor(error, told);
-      if (own !== undefined && typeof own.value === 'string' && includes(stack, own.value)) remove(keys, told);
+      const type = typeof own?.value;
+      if (type !== 'undefined' && type !== 'object' && type !== 'function' && type !== 'symbol' && includes(stack, ToString(own.value))) remove(keys, told);
     };
     hide('name'); hide('message'); hide('stack');
     stack = improved(stack, constructor, name, tag);
@@ -335,7 +336,7 @@
   const object = (context, value, kind, depth) => {
     const constructor = constructorName(value);
     let tag = data(value, tagSymbol);
-    if (typeof tag !== 'string' || tag === constructor) tag = '';
+    if (typeof tag !== 'string' || tag === constructor || getOwnPropertyDescriptor(value, tagSymbol)?.enumerable) tag = '';
     let base = '', open = '{', close = '}', keys, isList = false, fill = () => {}, indexed = 0;
     const isArray = kind === 'Array', isArguments = kind === 'Arguments';
     const isTyped = viewKinds[kind] === true;

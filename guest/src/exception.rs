@@ -117,11 +117,20 @@ fn stack(error: js::Raw, class: &str, message: &str) -> Text {
         Ok(None) => {}
         Err(_) => drop(js::take_exception()),
     }
-    let own = member(error, c"stack", TEXT_MAX);
+    let own = member(error, c"stack", usize::MAX);
     let title = if message.is_empty() { class.to_owned() } else { format!("{class}: {message}") };
-    match own.str().strip_prefix(&title).map(|rest| rest.strip_prefix('\n').unwrap_or(rest)) {
-        Some(rest) => Text::Owned(rest.as_bytes().to_vec()),
-        None => own,
+    match own.str().strip_prefix(&title) {
+        Some(rest) if message.len() < TEXT_MAX => match rest.strip_prefix('\n') {
+            Some(frames) => Text::Owned(frames.as_bytes()[..frames.floor_char_boundary(TEXT_MAX)].to_vec()),
+            None if rest.is_empty() => Text::Static(""),
+            None => own.cut(TEXT_MAX),
+        },
+        // Of a message that is cut off, the frames are what ends the stack.
+        Some(rest) => match rest.find("\n    at ") {
+            Some(at) => Text::Owned(rest.as_bytes()[at + 1..][..rest[at + 1..].floor_char_boundary(TEXT_MAX)].to_vec()),
+            None => Text::Static(""),
+        },
+        None => own.cut(TEXT_MAX),
     }
 }
 
@@ -146,7 +155,8 @@ fn position(stack: &str, script: &str) -> (u32, u32) {
         let column = parts.next().and_then(|text| text.parse().ok());
         let line = parts.next().and_then(|text| text.parse().ok());
         let (Some(column), Some(line)) = (column, line) else { continue };
-        if script.is_empty() || parts.next().is_some_and(|file| file.ends_with(script)) {
+        let file = parts.next().and_then(|file| file.strip_suffix(script));
+        if script.is_empty() || file.is_some_and(|before| before.ends_with(['(', ' '])) {
             return (line, column);
         }
         if first == (0, 0) {

@@ -16,5 +16,8 @@ console.log({ inside: new NotFoundError('two\nlines') }); // expect: {
 // expect:   inside: [NotFoundError: two
 // expect:   lines]
 // expect: }
+console.log(Object.assign(new Error('m'), { message: 404 })); // expect: [Error: 404]
+console.log(Object.assign(new Error('m'), { name: 5 }), new DOMException('m', '')); // expect: [5: m] [m]
+console.log(Object.assign(new Error('m'), { [Symbol.toStringTag]: 'T' })); // expect: [Error: m] { [Symbol(Symbol.toStringTag)]: 'T' }
 // Here Node asks the getter.
 console.log(new (class extends Error { get name() { console.log('ran'); return 'G'; } })('m')); // expect: [Error: m]

@@ -41,6 +41,19 @@ console.log(first(own), /stacks\.js:\d+:\d+/.test(own.stack), own.stack.endsWith
 class Taken extends Error { get message() { Error.captureStackTrace(this); this.stack = 'x'.repeat(9); return 'taken'; } }
 tell(() => new Taken()); // expect: Error: taken
 console.log(first(new Proxy(new Error('behind'), { get: (target, name) => Reflect.get(target, name) }))); // expect: Error: behind
+// It begins where an error is made, and not in the constructors of its class.
+class Deep extends NoNameError { constructor(message) { super(message); this.deep = true; } static made() { return new Deep('made'); } }
+const from = (error) => error.stack.split('\n')[1].trim().split(' ')[1];
+console.log([() => new NoNameError('m'), function here() { return new Deep('m'); }, Deep.made].map((f) => from(f())).join()); // expect: <anonymous>,here,made
+// What is no Error gets a stack of the same kind, and a trap of a Proxy that throws is heard of.
+function Early(message) { Error.captureStackTrace(this, Early); this.name = 'Early'; this.message = message; }
+Early.prototype = Object.create(Error.prototype);
+const early = new Early('set after');
+console.log(first(early), Object.keys(early).join()); // expect: Early: set after name,message
+early.stack = 'set';
+console.log(early.stack, Object.getOwnPropertyDescriptor(early, 'stack').enumerable); // expect: set false
+const proxy = new Proxy({}, { defineProperty: () => { throw new Error('trap'); } });
+tell(() => { Error.captureStackTrace(proxy); return new Error('not heard of'); }); // expect: threw Error: trap
 // The console names the class, runs no getter, and has frames of its own.
 const shown = (value) => console.log(require('util').inspect(value).split('\n')[0]);
 shown(new NoNameError('m')); // expect: NoNameError [TypeError]: m

@@ -53,3 +53,9 @@ for (const f of [() => reading(0, 9, 0), () => reading(4, 5, 0), () => reading(-
 console.log(reading(4, 4, 2), reading({ length: 2, position: 5 }), reading(8, 0, 0)); // expect: 4 ....2345 2 56...... 0 ........
 console.log(writing(6, 2, 1), writing({ offset: 7, position: 5 })); // expect: 0..3456789 0..34.6789
 console.log(range(() => fs.readSync(fd, new Uint8Array(0), 0, 1, 0))); // expect: TypeError ERR_INVALID_ARG_VALUE The argument 'buffer' is empty and cannot be written. Received an instance of Uint8Array
+// Where a path may be a descriptor, it is one of those.
+for (const f of [() => fs.readFileSync(-1), () => fs.writeFileSync(1.5, ''), () => fs.appendFileSync(2 ** 31, '')]) console.log(range(f).slice(28));
+// expect: The value of "fd" is out of range. It must be >= 0 && <= 2147483647. Received -1
+// expect: The value of "fd" is out of range. It must be an integer. Received 1.5
+// expect: The value of "fd" is out of range. It must be >= 0 && <= 2147483647. Received 2147483648
+console.log(range(() => fs.writeSync(fd, 'x', 1.5)), range(() => fs.writeSync(fd, 'y', 2 ** 53))); // expect: 1 1

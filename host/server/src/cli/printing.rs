@@ -159,7 +159,9 @@ fn body(exception: &Exception, advice: Advice<'_>) -> String {
         let _ = write!(out, " [{}]", code.as_str());
     }
     if let Some(stack) = &exception.stack {
-        let frames = stack.strip_prefix(exception.message.as_str()).unwrap_or(stack).trim_matches('\n');
+        let untitled = stack.strip_prefix(exception.message.as_str());
+        let untitled = untitled.filter(|rest| rest.is_empty() || rest.starts_with('\n'));
+        let frames = untitled.unwrap_or(stack).trim_matches('\n');
         let mut lines = frames.lines().filter(|line| !line.trim().is_empty());
         for line in lines.by_ref().take(FRAMES_MAX) {
             let _ = write!(out, "\n{line}");

@@ -138,8 +138,10 @@ export function toContent(data, encoding, name) {
 export const viewOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 
 /** Where to write; null where the last call ended. */
-export const at = (position) =>
-  ((typeof position === "number" && position >= 0) || typeof position === "bigint" ? position : null);
+export const at = (position) => {
+  if (typeof position === "bigint") return position < 0n ? null : position;
+  return Number.isSafeInteger(position) && position >= 0 ? position : null;
+};
 
 /** Where to read. */
 export function toPosition(position) {

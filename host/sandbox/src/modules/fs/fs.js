@@ -93,7 +93,7 @@ function writeAll(name, path, data, options, otherwise) {
   const { encoding, flag = otherwise, signal } = given(options);
   const how = toHow(flag, name);
   // An open file has been opened in its way; the data goes where the last call ended.
-  if (isOpen(path)) return ["write", [path, toContent(data, encoding, name), null], nothing, undefined, signal];
+  if (isOpen(path)) return ["write", [toFd(path, name), toContent(data, encoding, name), null], nothing, undefined, signal];
   return ["writeFile", [toPath(path, name), toContent(data, encoding, name), how], nothing, undefined, signal];
 }
 const twoPaths = (name, path, to, names) => [toPath(path, name, 1, names[0]), toPath(to, name, 2, names[1])];
@@ -112,7 +112,7 @@ const OPERATIONS = {
     const text = asked === null || asked === "buffer" ? undefined : toEncoding(asked ?? "utf8");
     if (isOpen(path)) {
       const shaped = (whole) => (text === undefined ? bytes(whole) : bytes(whole).toString(text));
-      return [rest, [path], shaped, undefined, signal];
+      return [rest, [toFd(path, name)], shaped, undefined, signal];
     }
     if (text === undefined) return ["readFile", [toPath(path, name)], bytes, undefined, signal];
     return ["readText", [toPath(path, name), text], same, undefined, signal];
