@@ -6,7 +6,19 @@
 ((native) => {
   'use strict';
   const { kindOf, promiseState, proxyTarget, framesOf, quote, enumerableKeys, textMax } = native;
-  const { getPrototypeOf, getOwnPropertyDescriptor, ownKeys } = Reflect;
+  const { getPrototypeOf, setPrototypeOf, getOwnPropertyDescriptor: descriptorOf, ownKeys } = Reflect;
+  // What a script has put into Object.prototype is no part of a descriptor.
+  const common = Object.prototype;
+  let isPolluted = false;
+  const look = () => {
+    isPolluted = descriptorOf(common, 'get') !== undefined || descriptorOf(common, 'set') !== undefined
+      || descriptorOf(common, 'value') !== undefined;
+  };
+  const getOwnPropertyDescriptor = (object, key) => {
+    const found = descriptorOf(object, key);
+    if (isPolluted && found !== undefined) setPrototypeOf(found, null);
+    return found;
+  };
   const { is } = Object;
   const { bind, call } = Function.prototype;
   const method = bind.bind(call);
@@ -17,7 +29,15 @@
   const indexOf = method(String.prototype.indexOf), repeat = method(String.prototype.repeat);
   const padStart = method(String.prototype.padStart), padEnd = method(String.prototype.padEnd);
   const symbolText = method(Symbol.prototype.toString), functionText = method(Function.prototype.toString);
-  const regexpText = method(RegExp.prototype.toString), exec = method(RegExp.prototype.exec);
+  const exec = method(RegExp.prototype.exec), regexpSource = getter(RegExp.prototype, 'source');
+  const flags = [
+    ['hasIndices', 'd'], ['global', 'g'], ['ignoreCase', 'i'], ['multiline', 'm'], ['dotAll', 's'], ['unicode', 'u'], ['unicodeSets', 'v'], ['sticky', 'y'],
+  ].map(([name, letter]) => ({ has: getter(RegExp.prototype, name), letter }));
+  const regexpText = (regexp) => {
+    let text = `/${regexpSource(regexp)}/`;
+    for (let i = 0; i < flags.length; i++) if ((0, flags[i].has)(regexp)) text += flags[i].letter;
+    return text;
+  };
   const isoDate = method(Date.prototype.toISOString), time = method(Date.prototype.getTime);
   const mapSize = getter(Map.prototype, 'size'), mapEach = method(Map.prototype.forEach);
   const setSize = getter(Set.prototype, 'size'), setEach = method(Set.prototype.forEach);
@@ -492,8 +512,10 @@
     return rows;
   };
 
-  const inspect = (value, depth, items = ITEMS, line = LINE) => format(
-    { depth, items, line, seen: list(), circular: list(), indent: 0, current: 0, left: textMax }, value, 0);
+  const inspect = (value, depth, items = ITEMS, line = LINE) => {
+    look();
+    return format({ depth, items, line, seen: list(), circular: list(), indent: 0, current: 0, left: textMax }, value, 0);
+  };
 
   return { DEPTH, data, includes, inspect, join, list, method, numberText, plural, push };
 })

@@ -9,3 +9,11 @@ for (let i = 0; i < 100_000; i++) { const next = []; at.push(next); at = next; }
 console.log(deep); // expect: [ [ [ [Array] ] ] ]
 console.log({ toString() { throw new Error('toString'); }, constructor: null }); // expect: { toString: [Function: toString], constructor: null }
 console.log('alive'); // expect: alive
+// Nor does what a script puts into the prototypes.
+const ran = (name) => ({ __proto__: null, configurable: true, get() { called++; return name; }, set() {} });
+for (const name of ['get', 'set', 'value']) Object.defineProperty(Object.prototype, name, ran(name));
+for (const name of ['source', 'flags']) Object.defineProperty(RegExp.prototype, name, ran(name));
+String.prototype.concat = () => { called++; return 'patched'; };
+console.log({ a: 1, get b() { return 2; } }, [1], /x\/y/dgimsuy, new Map([[1, 'v']]), new Date(0)); // expect: { a: 1, b: [Getter] } [ 1 ] /x\/y/dgimsuy Map(1) { 1 => 'v' } 1970-01-01T00:00:00.000Z
+for (const name of ['get', 'set', 'value']) delete Object.prototype[name];
+console.log(called); // expect: 0
