@@ -18,3 +18,11 @@ for (const f of [() => `${Symbol('s')}`, () => `a${Symbol('s')}b`, () => `${{ to
 console.log(((strings, ...values) => `${strings.raw.join('|')} ${values}`)`x${1}\n${2}`, String.raw`a\n${1}`); // expect: x|\n| 1,2 a\n1
 String.prototype.concat = () => 'patched';
 console.log(`still ${1} and ${`inner ${2}`}`, { a: `${3}` }, [1], new Error('e') instanceof Error); // expect: still 1 and inner 2 { a: '3' } [ 1 ] true
+// To append with one takes no longer than to append with a sum.
+let text = '';
+for (let i = 0; i < 200_000; i++) text = `${text}${i % 10}`;
+console.log(text.length, text.slice(0, 12), { [`${text.slice(0, 3)}${text[4]}`]: 1 }); // expect: 200000 012345678901 { '0124': 1 }
+const key = text + text, holder = { [key]: 1 };
+holder[key] += 1;
+class Long { [key]() { return 'called'; } }
+console.log(holder[`${text}${text}`], new Long()[key](), Object.keys(holder)[0].length); // expect: 2 called 400000
